@@ -1,3 +1,3 @@
 import { library } from '@outrider/tsconfig/tsup'
 
-export default library({ index: 'src/index.ts', worker: 'src/worker/main.ts' }, ['worker'])
+export default library({ index: 'src/index.ts' }, { worker: 'src/worker/main.ts' })

@@ -1,0 +1,171 @@
+import { Control } from '../protocol.ts'
+import { fail, takeUnobservedError, Token } from '../token.ts'
+import { Fifo } from './fifo.ts'
+import type { Operation } from './operation.ts'
+
+export type BeginControl =
+  | typeof Control.beginDeferred
+  | typeof Control.beginImmediate
+  | typeof Control.beginExclusive
+  | typeof Control.savepoint
+
+/**
+ * A line of operations that wait for the writer, in order. A transaction is a lane that stands in the line of
+ * another: once at its head, it holds the writer until it ends. Nested transactions are lanes of lanes.
+ */
+export class Lane {
+  readonly parent: Lane | undefined
+  readonly depth: number
+  readonly #begin: BeginControl | undefined
+  readonly #entries = new Fifo<Operation | Lane>()
+  readonly #failed: Token<unknown>[] = []
+  readonly #granted: PromiseWithResolvers
+  readonly #aborted: PromiseWithResolvers
+  #pending = 0
+  #whenQuiet: (() => void) | undefined
+  #begun = false
+  #ended = false
+
+  constructor(parent: Lane | undefined, begin: BeginControl | undefined) {
+    this.parent = parent
+    this.depth = parent ? parent.depth + 1 : 0
+    this.#begin = begin
+    this.#granted = withResolvers()
+    this.#aborted = withResolvers()
+  }
+
+  /** Resolves once this lane holds the writer; rejects when it never will. */
+  get granted(): Promise<void> {
+    return this.#granted.promise
+  }
+
+  /** Rejects when the lane is aborted; never resolves. */
+  get aborted(): Promise<never> {
+    return this.#aborted.promise as Promise<never>
+  }
+
+  /** Says that the lane stands at the head of its parent and holds the writer. */
+  grant(): void {
+    this.#granted.resolve()
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Whether nothing of this lane is left to send and nothing more will come. */
+  get isOver(): boolean {
+    return this.#ended && this.#entries.size === 0
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.size === 0
+  }
+
+  peek(): Operation | Lane | undefined {
+    return this.#entries.peek()
+  }
+
+  shift(): void {
+    this.#entries.shift()
+  }
+
+  /** Queues an operation; the first of a transaction brings its BEGIN along. */
+  push(operation: Operation): void {
+    this.#beginInto(this)
+    this.#pending += 1
+    this.#entries.push(operation)
+  }
+
+  /** Opens a transaction in this lane; it waits for its turn like an operation. */
+  open(begin: BeginControl): Lane {
+    const lane = new Lane(this, begin)
+    this.#pending += 1
+    this.#entries.push(lane)
+    return lane
+  }
+
+  /** To be called for each operation and each opened lane when its outcome is known. */
+  settled(failedToken?: Token<unknown>): void {
+    if (failedToken) this.#failed.push(failedToken)
+    this.#pending -= 1
+    if (this.#pending === 0) this.#whenQuiet?.()
+  }
+
+  /** Resolves when no operation of this lane is under way. */
+  async quiet(): Promise<void> {
+    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#whenQuiet = resolve))
+  }
+
+  /** An error of an operation that nobody awaited, if there is one. */
+  takeUnobservedError(): { error: unknown } | undefined {
+    for (const token of this.#failed) {
+      const unobserved = takeUnobservedError(token)
+      if (unobserved) return unobserved
+    }
+    return undefined
+  }
+
+  /**
+   * Ends the transaction. Returns the step that tells SQLite so, queued already, or undefined where there is nothing
+   * to tell: it never began, or ended before.
+   */
+  end(how: 'commit' | 'rollback'): Token<unknown> | undefined {
+    if (this.#ended) return undefined
+    const token = this.#begun ? this.#control(endOf(this.#begin, how), this) : undefined
+    this.#ended = true
+    this.parent?.settled()
+    return token
+  }
+
+  /** Rejects all that waits in this lane and rolls it back. Its operations under way finish as they will. */
+  abort(error: unknown): void {
+    if (this.#ended) return
+    for (const entry of this.#entries.drain()) {
+      if (entry instanceof Lane) entry.abort(error)
+      else this.rejectOperation(entry, error)
+    }
+    this.end('rollback')
+    this.#granted.reject(error)
+    this.#aborted.reject(error)
+  }
+
+  rejectOperation(operation: Operation, error: unknown): void {
+    fail(operation.token, error)
+    this.settled(operation.token)
+  }
+
+  #control(control: Control, lane: Lane): Token<unknown> {
+    const token = new Token<unknown>(() => {}) // its error reaches the caller through the operations that follow
+    lane.#pending += 1
+    lane.#entries.push({ what: control, params: [this.depth], bytes: 0, token })
+    return token
+  }
+
+  /** Queues BEGIN or SAVEPOINT of this lane, after those of the lanes around it, as operations of `lane`. */
+  #beginInto(lane: Lane): void {
+    if (this.#begun || this.#begin === undefined) return
+    if (this.parent) this.parent.#beginInto(lane)
+    this.#begun = true
+    this.#control(this.#begin, lane)
+  }
+}
+
+function endOf(begin: BeginControl | undefined, how: 'commit' | 'rollback'): Control {
+  if (begin === Control.savepoint) return how === 'commit' ? Control.release : Control.rollbackTo
+  return how === 'commit' ? Control.commit : Control.rollback
+}
+
+interface PromiseWithResolvers {
+  promise: Promise<void>
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** A promise to be settled from outside, whose rejection may go unseen. */
+function withResolvers(): PromiseWithResolvers {
+  const settle = {} as PromiseWithResolvers
+  settle.promise = new Promise<void>((resolve, reject) => Object.assign(settle, { resolve, reject }))
+  settle.promise.catch(() => {})
+  return settle
+}

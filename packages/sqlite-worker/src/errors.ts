@@ -1,0 +1,150 @@
+import type { FailurePayload } from './protocol.ts'
+
+/** Every code that an error of this package can carry. */
+export const errorCodes = [
+  'ERR_CLOSED',
+  'ERR_CONDITIONS',
+  'ERR_INTEGER_RANGE',
+  'ERR_INVALID_ARGUMENT',
+  'ERR_INVALID_OPTION',
+  'ERR_OPEN',
+  'ERR_PARAMETERS',
+  'ERR_STATEMENT',
+  'ERR_TRANSACTION_CONTROL',
+  'ERR_TRANSACTION_ENDED',
+  'ERR_TRANSACTION_NESTED',
+  'ERR_TRANSACTION_TIMEOUT',
+  'ERR_VALUE',
+  'ERR_WORKER_DIED',
+] as const
+
+export type SqliteWorkerErrorCode = (typeof errorCodes)[number]
+
+const brand = Symbol.for('@outrider/sqlite-worker/error')
+
+/** Base of all errors of this package. Messages never hold parameter values. */
+export abstract class SqliteWorkerError extends Error {
+  abstract override readonly name: string
+  abstract readonly code: SqliteWorkerErrorCode
+
+  static {
+    Object.defineProperty(this.prototype, brand, { value: true })
+  }
+}
+
+/** Whether a value is an error of this package, of this copy of it or another. */
+export function isSqliteWorkerError(value: unknown): value is SqliteWorkerError | InvalidOptionError {
+  return typeof value === 'object' && value !== null && brand in value
+}
+
+/** SQLite refused a statement: a constraint, a syntax error, a lock, a full disk. The statement changed nothing. */
+export class StatementError extends SqliteWorkerError {
+  override readonly name = 'StatementError'
+  override readonly code = 'ERR_STATEMENT'
+  /** SQLite's extended result code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
+  readonly sqliteCode: string
+  /** The statement's text, or undefined where it began or ended a transaction. */
+  readonly sql: string | undefined
+
+  constructor(message: string, facts: { sqliteCode: string; sql: string | undefined }) {
+    super(message)
+    this.sqliteCode = facts.sqliteCode
+    this.sql = facts.sql
+  }
+}
+
+/** The database file could not be opened, or a statement of `executeInit` failed. */
+export class OpenError extends SqliteWorkerError {
+  override readonly name = 'OpenError'
+  override readonly code = 'ERR_OPEN'
+  /** SQLite's result code, such as `SQLITE_CANTOPEN`, where SQLite gave one. */
+  readonly sqliteCode: string | undefined
+
+  constructor(message: string, sqliteCode: string | undefined) {
+    super(message)
+    this.sqliteCode = sqliteCode
+  }
+}
+
+/** A call that cannot be run as written: its parameters, conditions, identifiers or statement are not usable. */
+export class UsageError extends SqliteWorkerError {
+  override readonly name = 'UsageError'
+  override readonly code:
+    | 'ERR_CONDITIONS'
+    | 'ERR_INTEGER_RANGE'
+    | 'ERR_INVALID_ARGUMENT'
+    | 'ERR_PARAMETERS'
+    | 'ERR_TRANSACTION_CONTROL'
+    | 'ERR_VALUE'
+
+  constructor(code: UsageError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** A transaction ended before this call, timed out, or is waiting for one nested in it. */
+export class TransactionError extends SqliteWorkerError {
+  override readonly name = 'TransactionError'
+  override readonly code: 'ERR_TRANSACTION_ENDED' | 'ERR_TRANSACTION_NESTED' | 'ERR_TRANSACTION_TIMEOUT'
+
+  constructor(code: TransactionError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** An option is unknown or has a value that does not fit. A TypeError; {@link isSqliteWorkerError} knows it too. */
+export class InvalidOptionError extends TypeError {
+  override readonly name = 'InvalidOptionError'
+  readonly code = 'ERR_INVALID_OPTION'
+
+  static {
+    Object.defineProperty(this.prototype, brand, { value: true })
+  }
+}
+
+/** The worker was closed before this call. */
+export class ClosedError extends SqliteWorkerError {
+  override readonly name = 'ClosedError'
+  override readonly code = 'ERR_CLOSED'
+
+  constructor() {
+    super('This SqliteWorker is closed')
+  }
+}
+
+/** The thread died. Operations that were on their way to it may or may not have been committed. */
+export class WorkerDiedError extends SqliteWorkerError {
+  override readonly name = 'WorkerDiedError'
+  override readonly code = 'ERR_WORKER_DIED'
+  /** False when the operation had not been sent to the thread, so that it certainly did not run. */
+  readonly maybeCommitted: boolean
+
+  constructor(maybeCommitted: boolean, cause: unknown) {
+    super(
+      maybeCommitted
+        ? 'The SQLite thread died while it ran this operation, which may or may not be committed'
+        : 'The SQLite thread died before it ran this operation',
+      { cause },
+    )
+    this.maybeCommitted = maybeCommitted
+  }
+}
+
+/** The error of a failed operation, as its caller gets it. */
+export function fromFailure(failure: FailurePayload, sql: string | undefined): SqliteWorkerError {
+  const { kind, message, sqliteCode } = failure
+  switch (kind) {
+    case 'sqlite':
+      return new StatementError(message, { sqliteCode: sqliteCode ?? 'SQLITE_ERROR', sql })
+    case 'open':
+      return new OpenError(message, sqliteCode)
+    case 'parameters':
+      return new UsageError('ERR_PARAMETERS', message)
+    case 'integer-range':
+      return new UsageError('ERR_INTEGER_RANGE', message)
+    case 'transaction-control':
+      return new UsageError('ERR_TRANSACTION_CONTROL', message)
+  }
+}

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, root } from './process.mjs'
+
+/** Runs vitest over all packages; ends with the line `N passed, N failed`. Resolves to the exit code. */
+export async function test(args, env = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'outrider-test-'))
+  const report = join(folder, 'report.json')
+  const exitCode = await vitest(
+    ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
+    env,
+  )
+  const { passed, failed, skipped } = counts(report, exitCode)
+  rmSync(folder, { recursive: true })
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+  return failed > 0 ? 1 : 0
+}
+
+function vitest(args, env) {
+  // Ctrl-C reaches vitest by itself; it ends its workers, and we wait for that
+  const ignore = () => {}
+  process.on('SIGINT', ignore)
+  return new Promise((resolve, reject) => {
+    const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+    const child = spawn(process.execPath, [program, 'run', ...args], {
+      stdio: 'inherit',
+      env: { ...process.env, ...env },
+    })
+    const forward = (signal) => child.kill(signal)
+    process.on('SIGTERM', forward)
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      process.off('SIGINT', ignore).off('SIGTERM', forward)
+      resolve(code ?? 1)
+    })
+  })
+}
+
+/** A failure outside of any test, such as a file that cannot be imported, counts as one. */
+function counts(report, exitCode) {
+  let result = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 }
+  try {
+    result = JSON.parse(readFileSync(report, 'utf8'))
+  } catch {
+    // vitest ended before it could write; its exit code counts
+  }
+  const failed = result.numFailedTests
+  return {
+    passed: result.numPassedTests,
+    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
+    skipped: result.numPendingTests + result.numTodoTests,
+  }
+}

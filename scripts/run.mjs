@@ -1,0 +1,61 @@
+// Behind `npm start`, `npm test` and the other scripts of package.json: sets up what is missing, then runs the command.
+// Needs nothing but Node and npm.
+import { spawn } from 'node:child_process'
+import { pathToFileURL } from 'node:url'
+import { join, root, run } from './lib/process.mjs'
+import { prepare } from './lib/setup.mjs'
+import { test } from './lib/test.mjs'
+
+const commands = {
+  async start() {
+    await build('@outrider/blog...')
+    await import(pathToFileURL(join(root, 'apps/blog/dist/main.js')).href)
+  },
+  async test(args) {
+    await build()
+    return test(args)
+  },
+  async 'test:faults'(args) {
+    await build()
+    return test(['.faults.', ...args], { OUTRIDER_FAULTS: '1' })
+  },
+  async build() {
+    await build()
+  },
+  async check(args) {
+    await build()
+    return forward('scripts/check.mjs', args)
+  },
+  async bench(args) {
+    await build()
+    return forward('bench/run.mjs', args)
+  },
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+if (!Object.hasOwn(commands, name)) {
+  console.error(`Expected one of ${Object.keys(commands).join(', ')}, got ${JSON.stringify(name)}`)
+  process.exit(2)
+}
+try {
+  await prepare()
+  const exitCode = await commands[name](args)
+  if (exitCode !== undefined) process.exitCode = exitCode
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+}
+
+function build(filter) {
+  const selection = filter ? [`--filter=${filter}`] : []
+  return run('turbo', ['run', 'build', '--output-logs=errors-only', ...selection], { what: 'Building' })
+}
+
+/** Runs a script with our streams; resolves to its exit code. */
+function forward(script, scriptArgs) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(root, script), ...scriptArgs], { stdio: 'inherit' })
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}
