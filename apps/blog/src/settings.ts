@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+const environment = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default(fileURLToPath(new URL('../data', import.meta.url))),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+})
+
+/** Everything that can be set from outside, checked once. */
+export interface Settings {
+  /** Address to listen on. @default '127.0.0.1' */
+  readonly host: string
+  /** Port to listen on; 0 takes any that is free. @default 8000 */
+  readonly port: number
+  /** Folder of the embedded databases, made when it is missing. @default apps/blog/data */
+  readonly dataDir: string
+  /** Where the cache lives; in memory when absent. */
+  readonly redisUrl: string | undefined
+}
+
+/** An environment variable does not fit; the message names each one and never shows its value. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+/** Reads the settings; an empty variable counts as absent. @throws {SettingsError} naming each variable that does not fit. */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const result = environment.safeParse(given)
+  if (!result.success) {
+    const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+    throw new SettingsError(`These environment variables do not fit:\n  ${problems.join('\n  ')}`)
+  }
+  const { HOST: host, PORT: port, DATA_DIR: dataDir, REDIS_URL: redisUrl } = result.data
+  return Object.freeze({ host, port, dataDir, redisUrl })
+}

@@ -1,0 +1,1 @@
+export { getStepChunks } from './step-chunks.ts'

@@ -1,0 +1,2 @@
+export { CommandError, isCommandError } from './errors.ts'
+export { ExitCode } from './exit-code.ts'
