@@ -1,3 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { projects: ['packages/*', 'apps/*', 'internal/{test-kit,embedded-postgres}'] } })
+export default defineConfig({
+  test: {
+    projects: ['packages/*', 'apps/*', 'internal/{test-kit,embedded-postgres}', 'bench', 'scripts'],
+    globalSetup: ['internal/test-kit/src/global-setup.ts'],
+  },
+})

@@ -38,7 +38,7 @@ function vitest(args, env) {
 }
 
 /** A failure outside of any test, such as a file that cannot be imported, counts as one. */
-function counts(report, exitCode) {
+export function counts(report, exitCode) {
   let result = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 }
   try {
     result = JSON.parse(readFileSync(report, 'utf8'))

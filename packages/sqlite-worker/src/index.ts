@@ -18,5 +18,5 @@ export {
 export type { SqliteWorkerOptions, Synchronous } from './options.ts'
 export { SqliteWorker } from './sqlite-worker.ts'
 export { Token, type UnobservedErrorHandler } from './token.ts'
-export type { Transaction, TransactionCallback, TransactionOptions } from './transaction.ts'
+export { Transaction, type TransactionCallback, type TransactionOptions } from './transaction.ts'
 export type { Params, Value } from './values.ts'

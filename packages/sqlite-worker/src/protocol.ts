@@ -35,7 +35,7 @@ export interface BatchMessage {
   readonly operations: (number | WireParams)[]
 }
 
-export interface CloseMessage {
+interface CloseMessage {
   readonly type: 'close'
 }
 
@@ -73,7 +73,7 @@ export interface ReplyMessage {
 }
 
 /** From the worker when the database could not be opened; nothing follows. */
-export interface OpenFailedMessage {
+interface OpenFailedMessage {
   readonly type: 'open-failed'
   readonly failure: FailurePayload
 }

@@ -6,5 +6,5 @@ const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
 it('documents exactly the error codes there are', () => {
   const documented = [...readme.matchAll(/^\| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
-  expect(documented.toSorted()).toEqual([...errorCodes])
+  expect(new Set(documented)).toEqual(new Set(errorCodes))
 })
