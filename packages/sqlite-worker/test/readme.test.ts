@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { runReadme } from '@outrider/test-kit'
 import { expect, it } from 'vitest'
 import { errorCodes } from '../src/index.ts'
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+const folder = new URL('../', import.meta.url)
+
+it('has programs that print what they say', async () => {
+  for (const { printed, promised } of await runReadme(folder)) expect(printed).toBe(promised)
+})
 
 it('documents exactly the error codes there are', () => {
-  const documented = [...readme.matchAll(/^\| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
+  const readme = readFileSync(new URL('README.md', folder), 'utf8')
+  const documented = [...readme.matchAll(/^\| `(ERR_\w+)`\s*\|/gm)].map(([, code]) => code)
   expect(new Set(documented)).toEqual(new Set(errorCodes))
 })

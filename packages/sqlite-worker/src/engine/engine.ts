@@ -169,7 +169,6 @@ export class Engine {
     const batch = this.#underWay.shift()
     this.#pump() // the thread gets its next batch before callers run
     if (batch) deliver(batch.lane, batch.operations, message)
-    this.schedule()
   }
 
   #die(cause: unknown): void {

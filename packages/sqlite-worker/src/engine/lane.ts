@@ -87,7 +87,7 @@ export class Lane {
 
   /** To be called for each operation and each opened lane when its outcome is known. */
   settled(failedToken?: Token<unknown>): void {
-    if (failedToken) this.#failed.push(failedToken)
+    if (failedToken && this.parent) this.#failed.push(failedToken) // the outermost lane never ends: it keeps nothing
     this.#pending -= 1
     if (this.#pending === 0) this.#whenQuiet?.()
   }
