@@ -1,0 +1,24 @@
+// The child's side of spawn-child.ts, without dependencies and loadable by plain Node 20.
+let lastId = 0
+const waiting = new Map()
+
+process.on('message', (message) => {
+  if (message === null || typeof message !== 'object' || message.type !== 'outrider:go-on') return
+  waiting.get(message.id)?.()
+  waiting.delete(message.id)
+  if (waiting.size === 0) process.channel?.unref()
+})
+process.channel?.unref()
+
+/** @param {string} point */
+export function reach(point) {
+  if (!process.send || !process.connected) return Promise.resolve()
+  const id = ++lastId
+  return new Promise((resolve, reject) => {
+    waiting.set(id, resolve)
+    process.channel?.ref()
+    process.send({ type: 'outrider:reached', id, point }, (error) => {
+      if (error) reject(error)
+    })
+  })
+}
