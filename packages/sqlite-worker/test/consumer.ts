@@ -21,4 +21,4 @@ async function main(folder: string): Promise<void> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-worker-consumer-'))
-main(folder).finally(() => rmSync(folder, { recursive: true }))
+void main(folder).finally(() => rmSync(folder, { recursive: true }))
