@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startPostgres } from '../src/index.ts'
@@ -28,18 +28,14 @@ describe('a data folder', () => {
     await expect(startPostgres({ dataDir })).rejects.toMatchObject({ code: 'ERR_PG_DATA_DIR_FOREIGN' })
   })
 
-  it('that lost essential files is refused and left as it is', async () => {
+  it('that lost essential files, or is of another major version, is refused and left as it is', async () => {
     const dataDir = await freshDataDir()
     await initialise(dataDir)
-    await rm(join(dataDir, 'global'), { recursive: true })
     const before = await readdir(dataDir)
+    await rename(join(dataDir, 'global'), join(dataDir, 'elsewhere'))
     await expect(startPostgres({ dataDir })).rejects.toMatchObject({ code: 'ERR_PG_DATA_DIR_CORRUPT' })
-    expect(await readdir(dataDir)).toEqual(before)
-  })
+    await rename(join(dataDir, 'elsewhere'), join(dataDir, 'global'))
 
-  it('of another major version is refused with both versions', async () => {
-    const dataDir = await freshDataDir()
-    await initialise(dataDir)
     const made = Number(await readFile(join(dataDir, 'PG_VERSION'), 'utf8'))
     await writeFile(join(dataDir, 'PG_VERSION'), `${made - 1}\n`)
     const failure = startPostgres({ dataDir })
@@ -47,6 +43,7 @@ describe('a data folder', () => {
     await expect(failure).rejects.toThrow(
       `was made by PostgreSQL ${made - 1}, and this is PostgreSQL ${made}`,
     )
+    expect(await readdir(dataDir)).toEqual(before)
   })
 
   it('whose initialisation was interrupted is initialised again', async () => {

@@ -35,7 +35,7 @@ let send: (message: object) => void = (message) => {
 
 function startGuard(): (message: object) => void {
   const script = fileURLToPath(new URL('./guard.mjs', import.meta.url))
-  // Its own session, so that Ctrl-C in the terminal and the end of this process group leave it to its work.
+  // Detached, so that Ctrl-C in the terminal and the end of this process group leave it to its work.
   const child = spawn(process.execPath, [script], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -34,8 +34,8 @@ describeWith('redis', 'a killed process', () => {
     expect(isProcessAlive(facts[0].pid)).toBe(true)
     expect(existsSync(facts[1].path)).toBe(true)
     child.kill('SIGKILL')
-    await eventually(() => !isProcessAlive(facts[0].pid))
-    await eventually(async () => expect(await readdir(folder)).toEqual([]))
+    await eventually(() => !isProcessAlive(facts[0].pid), { timeoutMs: 15_000 })
+    await eventually(async () => expect(await readdir(folder)).toEqual([]), { timeoutMs: 15_000 })
   })
 })
 
@@ -46,8 +46,10 @@ describeWith('redis', 'a killed parent of a test process', () => {
     const facts: { self: number; 0: { pid: number } } = JSON.parse(child.stdout)
     expect(isProcessAlive(facts.self)).toBe(true)
     child.kill('SIGKILL')
-    await eventually(() => !isProcessAlive(facts[0].pid) && !isProcessAlive(facts.self))
-    await eventually(async () => expect(await readdir(folder)).toEqual([]))
+    await eventually(() => !isProcessAlive(facts[0].pid) && !isProcessAlive(facts.self), {
+      timeoutMs: 15_000,
+    })
+    await eventually(async () => expect(await readdir(folder)).toEqual([]), { timeoutMs: 15_000 })
   })
 })
 

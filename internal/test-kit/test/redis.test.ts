@@ -96,6 +96,7 @@ describeWith('redis', 'startRedis', () => {
 describe('without any Redis', () => {
   it('one error names the three ways out', async () => {
     vi.stubEnv('PATH', '')
+    vi.stubEnv('SKIP_SERVICES', '')
     vi.stubEnv('REDIS_URL', '')
     vi.stubEnv('REDIS_SERVER_BINARY', '')
     const failure: unknown = await startRedis().catch((error: unknown) => error)
