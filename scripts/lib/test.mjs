@@ -1,16 +1,15 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, root } from './process.mjs'
 
 /** Runs vitest over all packages; ends with the line `N passed, N failed`. Resolves to the exit code. */
 export async function test(args, env = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'outrider-test-'))
   const report = join(folder, 'report.json')
-  const exitCode = await vitest(
-    ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
-    env,
-  )
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const workers = `--maxWorkers=${availableParallelism()}` // by default one less, but most tests wait for services
+  const exitCode = await vitest([...reporters, workers, ...args], env)
   const { passed, failed, skipped } = counts(report, exitCode)
   rmSync(folder, { recursive: true })
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
