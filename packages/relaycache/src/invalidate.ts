@@ -1,0 +1,37 @@
+import type { CacheBackend } from './backend.ts'
+import { checkBackend, getDefaultBackend } from './default-backend.ts'
+import { checkOptionNames } from './options.ts'
+import { distinctTags } from './tags.ts'
+
+/** What to take out of which cache. */
+export interface InvalidateOptions {
+  /** Every value with at least one of these tags goes. */
+  readonly tags: readonly string[]
+  /** @default the default backend */
+  readonly backend?: CacheBackend | undefined
+}
+
+/** A confirmed invalidation. */
+export interface Invalidated {
+  /** The tags, each once. */
+  readonly tags: readonly string[]
+  readonly confirmed: true
+}
+
+/**
+ * Takes every value with one of the tags out of the cache. Once it resolves, no value whose computation began
+ * before is served again, by any process; call it after the transaction that changed the data has committed.
+ * Its cost grows with the number of tags, not with the number of values.
+ *
+ * @throws {InvalidationUnconfirmedError} when the backend did not confirm
+ * @throws {TypeError} for an unknown option or a tag that is not a string
+ * @example
+ * await invalidate({ tags: ['book:1', 'books'], backend })
+ */
+export async function invalidate(options: InvalidateOptions): Promise<Invalidated> {
+  checkOptionNames('invalidate', options, ['tags', 'backend'])
+  const backend = options.backend === undefined ? getDefaultBackend() : checkBackend(options.backend)
+  const tags = distinctTags(options.tags)
+  await backend.invalidateTags(tags)
+  return { tags, confirmed: true }
+}

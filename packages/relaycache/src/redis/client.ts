@@ -1,0 +1,71 @@
+/** One server, for counting its keys. */
+export interface RedisNode {
+  dbsize(): Promise<number>
+  scan(cursor: string, countToken: 'COUNT', count: number): Promise<[cursor: string, keys: string[]]>
+}
+
+/** What {@link RedisCache} uses of an ioredis `Redis` or `Cluster`. The client stays the caller's: it is never closed. */
+export interface RedisClient extends RedisNode {
+  readonly status: string
+  readonly isCluster: boolean
+  readonly options: RedisClientOptions
+  connect(): Promise<unknown>
+  once(event: 'ready', listener: () => void): unknown
+  getBuffer(key: string): Promise<Buffer | null>
+  mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>
+  del(keys: string[]): Promise<number>
+  callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>
+  /** A Cluster has nodes. */
+  nodes?(role: 'master'): RedisNode[]
+}
+
+/** The client's own options, as far as they matter here. */
+export interface RedisClientOptions {
+  readonly enableOfflineQueue?: boolean | undefined
+  readonly keyPrefix?: string | Buffer | undefined
+  readonly scaleReads?: unknown
+}
+
+const clientsThatQueue = new WeakSet<RedisClient>()
+
+/**
+ * Checks what the guarantees need of a client, and warns once for one that queues commands while Redis is away.
+ *
+ * @throws {TypeError} when it is not an ioredis client, or reads from replicas
+ */
+export function checkClient(client: RedisClient): void {
+  if (typeof client !== 'object' || client === null || typeof client.mgetBuffer !== 'function') {
+    throw new TypeError('Expected an ioredis client: new Redis() or new Cluster()')
+  }
+  const { enableOfflineQueue, scaleReads } = client.options
+  if (client.isCluster && scaleReads !== undefined && scaleReads !== 'master') {
+    throw new TypeError("Expected scaleReads to be 'master': a replica may still hold what was invalidated")
+  }
+  if (enableOfflineQueue === false || clientsThatQueue.has(client)) return
+  clientsThatQueue.add(client)
+  process.emitWarning(
+    'The Redis client given to RedisCache queues commands while it is not connected. Set enableOfflineQueue: false',
+    { type: 'RelayCacheWarning', code: 'RELAYCACHE_OFFLINE_QUEUE' },
+  )
+}
+
+const becomingReady = new WeakMap<RedisClient, Promise<void>>()
+
+/** Resolves once commands can be sent; at once (`undefined`) when they can be now. Listens once, however often asked. */
+export function whenReady(client: RedisClient): Promise<void> | undefined {
+  if (client.status === 'ready') return undefined
+  if (client.status === 'end') throw new Error('The Redis client is closed')
+  let ready = becomingReady.get(client)
+  if (!ready) {
+    ready = new Promise((resolve) => {
+      client.once('ready', () => {
+        becomingReady.delete(client)
+        resolve()
+      })
+    })
+    becomingReady.set(client, ready)
+    // A lazy client connects at its first command; a failure shows as a missed deadline.
+    if (client.status === 'wait') client.connect().catch(() => undefined)
+  }
+  return ready
+}

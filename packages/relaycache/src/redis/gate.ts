@@ -1,0 +1,115 @@
+import type { Counters } from '../backend.ts'
+import { BackendError, DeadlineExceededError, isRelayCacheError } from '../errors.ts'
+import type { OnError } from '../reporter.ts'
+import { whenReady, type RedisClient } from './client.ts'
+
+/** How long the breaker stays open before it tries again. */
+const COOLDOWN_MS = 1000
+
+/** `open` skips Redis at once; `half-open` does too while one probe is under way; `closed` lets everything through. */
+export type BreakerState = 'closed' | 'open' | 'half-open'
+
+interface GateOptions {
+  readonly client: RedisClient
+  readonly deadlineMs: number
+  readonly counters: Counters
+  readonly report: OnError
+  /** A harmless command that tells whether Redis answers again. */
+  readonly probe: () => Promise<unknown>
+}
+
+/**
+ * Everything sent to Redis passes here: it has a deadline, and after the first failure of the connection a circuit
+ * breaker keeps the next callers from waiting. A probe in the background closes the breaker; no caller pays for it.
+ */
+export class Gate {
+  readonly #options: GateOptions
+  #state: BreakerState = 'closed'
+  #probeAt = 0
+
+  constructor(options: GateOptions) {
+    this.#options = options
+  }
+
+  get state(): BreakerState {
+    return this.#state
+  }
+
+  /** Whether the breaker is closed. Starts the next probe of an open one once it is due. */
+  admits(): boolean {
+    if (this.#state === 'open' && performance.now() >= this.#probeAt) {
+      this.#state = 'half-open'
+      void this.#probe()
+    }
+    return this.#state === 'closed'
+  }
+
+  /**
+   * The reply to one or more commands.
+   * @throws {BackendError | DeadlineExceededError} already reported; at once while the breaker is open
+   */
+  async run<T>(operation: string, send: () => Promise<T>): Promise<T> {
+    if (!this.admits()) throw new BackendError(operation, { cause: 'the circuit breaker is open' })
+    try {
+      return await this.insist(operation, this.#options.deadlineMs, send)
+    } catch (error) {
+      if (isRelayCacheError(error)) this.#options.report(error)
+      throw error
+    }
+  }
+
+  /** Like {@link run}, but even while the breaker is open, with a deadline of its own, and without a report. */
+  async insist<T>(operation: string, deadlineMs: number, send: () => Promise<T>): Promise<T> {
+    const { client, counters } = this.#options
+    try {
+      return await within(operation, deadlineMs, () => sendWhenReady(client, send))
+    } catch (cause) {
+      counters.errors += 1
+      if (!isReply(cause)) this.#open()
+      throw cause instanceof DeadlineExceededError ? cause : new BackendError(operation, { cause })
+    }
+  }
+
+  #open(): void {
+    this.#state = 'open'
+    this.#probeAt = performance.now() + COOLDOWN_MS
+  }
+
+  async #probe(): Promise<void> {
+    try {
+      await this.insist('probe', this.#options.deadlineMs, this.#options.probe)
+      this.#state = 'closed'
+    } catch (error) {
+      // Redis answered, if only with an error: it is there.
+      if (isReply((error as Error).cause)) this.#state = 'closed'
+    }
+  }
+}
+
+async function sendWhenReady<T>(client: RedisClient, send: () => Promise<T>): Promise<T> {
+  const ready = whenReady(client)
+  if (ready) await ready
+  return send()
+}
+
+/** An error that Redis answered with, as opposed to no answer. */
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/**
+ * The result of `start`, or a rejection when it takes too long. When the time is over the event loop gets one more
+ * turn first: after a blocked loop the reply is already there, and only has not been read yet.
+ */
+function within<T>(operation: string, deadlineMs: number, start: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      setImmediate(() => {
+        reject(new DeadlineExceededError(operation, deadlineMs))
+      })
+    }, deadlineMs)
+    start()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
+  })
+}

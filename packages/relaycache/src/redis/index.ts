@@ -1,0 +1,5 @@
+export { RedisCache } from './redis-cache.ts'
+export type { RedisCacheOptions } from './redis-cache.ts'
+export type { RedisClient, RedisClientOptions, RedisNode } from './client.ts'
+export type { RedisCacheStats } from './stats.ts'
+export type { BreakerState } from './gate.ts'

@@ -1,0 +1,21 @@
+import type { RelayCacheError } from './errors.ts'
+
+/**
+ * Called with each failure that a cache survives: a late or failing backend, a value that cannot be stored. Must
+ * not throw. @default one process warning for each kind of error
+ */
+export type OnError = (error: RelayCacheError) => void
+
+/** The given listener, or one that emits a process warning the first time an error code occurs. */
+export function createReporter(onError: OnError | undefined): OnError {
+  if (onError) return onError
+  const warned = new Set<string>()
+  return (error) => {
+    if (warned.has(error.code)) return
+    warned.add(error.code)
+    process.emitWarning(`${error.message}. Give an onError option to see every such error`, {
+      type: 'RelayCacheWarning',
+      code: error.code,
+    })
+  }
+}

@@ -1,0 +1,20 @@
+import { describe } from './options.ts'
+
+/** Tags that are the same for every call, or that follow from the arguments. */
+export type Tags<A extends readonly unknown[]> = readonly string[] | ((...args: A) => readonly string[])
+
+/** For an entry without tags. */
+export const NO_TAGS = (): readonly string[] => []
+
+/** The tags, each once. @throws {TypeError} unless it is an array of non-empty strings */
+export function distinctTags(tags: unknown): readonly string[] {
+  if (!Array.isArray(tags))
+    throw new TypeError(`Expected tags to be an array of strings, got ${describe(tags)}`)
+  for (const tag of tags as unknown[]) {
+    if (typeof tag === 'string' && tag !== '') continue
+    throw new TypeError(
+      `Expected every tag to be a string that is not empty, got ${tag === '' ? "''" : typeof tag}`,
+    )
+  }
+  return [...new Set<string>(tags as string[])]
+}

@@ -1,0 +1,32 @@
+// What a user writes, from ES modules and from CommonJS, against the installed package.
+import assert from 'node:assert/strict'
+import {
+  cache,
+  InMemoryCache,
+  invalidate,
+  isRelayCacheError,
+  type CachedFunction,
+} from '@outrider/relaycache'
+
+async function main(): Promise<void> {
+  const backend = new InMemoryCache({ defaultTtl: '1h' })
+  let computed = 0
+  const getBook: CachedFunction<[id: number], { id: number }> = cache(
+    { ttl: '30m', backend, tags: (id) => [`book:${id}`] },
+    async function getBook(id: number) {
+      computed += 1
+      return { id }
+    },
+  )
+  await Promise.all([getBook(1), getBook(1)])
+  assert.equal(computed, 1)
+  assert.equal((await getBook.lookup(1)).status, 'hit')
+  await invalidate({ tags: ['book:1'], backend })
+  assert.deepEqual(await getBook.peek(1), { hit: false })
+  await assert.rejects(
+    cache({ ttl: 1, key: 'symbols' }, (x: symbol) => x.toString())(Symbol('no')),
+    isRelayCacheError,
+  )
+}
+
+void main()

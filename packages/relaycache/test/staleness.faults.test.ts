@@ -1,0 +1,162 @@
+import { setTimeout as work } from 'node:timers/promises'
+import { describeWith, startRedis, startRedisCluster } from '@outrider/test-kit'
+import { describe, expect, it } from 'vitest'
+import { cache, InMemoryCache, invalidate, type CacheBackend } from '../src/index.ts'
+import { RedisCache, type RedisClient } from '../src/redis/index.ts'
+import { Random } from './random.ts'
+import { connect, connectCluster } from './redis-clients.ts'
+
+const OPERATIONS = process.env['OUTRIDER_FAULTS'] === '1' ? 200_000 : 4000
+const ROWS = 8
+
+interface Trial {
+  readonly backends: readonly CacheBackend[]
+  /** Disturbs the backends again and again while readers and writers run. */
+  readonly disturb?: (random: Random) => Promise<unknown>
+}
+
+/**
+ * Readers and writers of a small table on several backends at once. A read is stale if it gives a version older than
+ * one whose invalidation had resolved before the read began.
+ */
+async function countStaleReads({ backends, disturb }: Trial, random: Random) {
+  const table = Array.from({ length: ROWS }, () => 0)
+  const confirmed = [...table]
+  const counts = { reads: 0, stale: 0, computed: 0, hits: 0 }
+  let left = OPERATIONS
+  const running = () => left-- > 0
+
+  const readers = backends.map((backend) =>
+    cache(
+      { ttl: 60, backend, tags: (row: number) => [`row:${row}`, 'all'] },
+      async function read(row: number) {
+        counts.computed += 1
+        const version = table[row] ?? 0
+        await work(random.below(5))
+        return version
+      },
+    ),
+  )
+  const keepReading = async (read: (typeof readers)[number]) => {
+    while (running()) {
+      const row = random.below(ROWS)
+      const floor = confirmed[row] ?? 0
+      const { value, status } = await read.lookup(row)
+      counts.reads += 1
+      if (status === 'hit') counts.hits += 1
+      if (value < floor) counts.stale += 1
+      if (random.below(4) === 0) await work(random.below(3))
+    }
+  }
+  const keepWriting = async (backend: CacheBackend, read: (typeof readers)[number]) => {
+    while (running()) {
+      const row = random.below(ROWS)
+      const version = (table[row] ?? 0) + 1
+      table[row] = version
+      const how = random.below(10)
+      if (how === 0) await backend.clear()
+      else if (how < 3) await read.invalidate(row)
+      else await invalidate({ tags: how < 5 ? ['all'] : [`row:${row}`], backend })
+      confirmed[row] = Math.max(confirmed[row] ?? 0, version)
+      await work(random.below(12))
+    }
+  }
+  const keepDisturbing = async () => {
+    if (!disturb) return
+    while (running()) {
+      await disturb(random)
+      await work(random.below(20))
+    }
+  }
+  await Promise.all([
+    ...readers.flatMap((read) => [keepReading(read), keepReading(read), keepReading(read)]),
+    ...readers.slice(0, 2).map((read, index) => keepWriting(backends[index] ?? expect.fail(), read)),
+    keepDisturbing(),
+  ])
+  return counts
+}
+
+async function expectNoStaleReads(trial: Trial): Promise<void> {
+  const random = new Random()
+  const counts = await countStaleReads(trial, random)
+  const told = `OUTRIDER_SEED=${random.seed} ${JSON.stringify(counts)}`
+  expect(counts.hits, told).toBeGreaterThan(0)
+  expect(counts.computed, told).toBeGreaterThan(0)
+  expect(counts.stale, told).toBe(0)
+}
+
+/**
+ * A client that delivers every write a second time, later, as one does that resends after a lost connection.
+ * `settled` resolves once nothing is under way any more.
+ */
+function delivering(client: RedisClient, random: Random) {
+  const underway = new Set<Promise<unknown>>()
+  const twice = new Proxy(client, {
+    get(target, property) {
+      const member: unknown = Reflect.get(target, property, target)
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]): unknown => {
+        const send = (): Promise<unknown> => Reflect.apply(member, target, args) as Promise<unknown>
+        if (property === 'callBuffer' || property === 'del') underway.add(work(random.below(10)).then(send))
+        return send()
+      }
+    },
+  })
+  return { client: twice, settled: async () => Promise.all(underway) }
+}
+
+const timeout = 60_000 + OPERATIONS
+
+describe('no read is older than an invalidation that resolved before it began', () => {
+  it('in memory', { timeout }, async () => {
+    const backend = new InMemoryCache({ maxItems: 6 })
+    await expectNoStaleReads({ backends: [backend, backend, backend] })
+  })
+
+  describeWith('redis', 'in Redis', () => {
+    it('with several clients', { timeout }, async () => {
+      await using redis = await startRedis()
+      const clients = await Promise.all([connect(redis.port), connect(redis.port), connect(redis.port)])
+      await expectNoStaleReads({
+        backends: clients.map((client) => new RedisCache(client, { deadline: '10s' })),
+      })
+      for (const client of clients) client.disconnect()
+    })
+
+    it('while keys are evicted at random', { timeout }, async () => {
+      await using redis = await startRedis()
+      const clients = await Promise.all([connect(redis.port), connect(redis.port), connect(redis.port)])
+      const evictor = await connect(redis.port)
+      await expectNoStaleReads({
+        backends: clients.map((client) => new RedisCache(client, { deadline: '10s' })),
+        disturb: async (random) => {
+          const keys = (await evictor.keys('*')).toSorted()
+          const key = keys[random.below(keys.length || 1)]
+          return random.below(50) === 0 ? evictor.flushall() : key && evictor.unlink(key)
+        },
+      })
+      for (const client of [...clients, evictor]) client.disconnect()
+    })
+
+    it('when every write arrives twice', { timeout }, async () => {
+      await using redis = await startRedis()
+      const clients = await Promise.all([connect(redis.port), connect(redis.port), connect(redis.port)])
+      const random = new Random()
+      const twice = clients.map((client) => delivering(client, random))
+      await expectNoStaleReads({
+        backends: twice.map(({ client }) => new RedisCache(client, { deadline: '10s' })),
+      })
+      for (const { settled } of twice) await settled()
+      for (const client of clients) client.disconnect()
+    })
+
+    it('in a Cluster', { timeout }, async () => {
+      await using nodes = await startRedisCluster()
+      const clients = await Promise.all([connectCluster(nodes.nodes), connectCluster(nodes.nodes)])
+      await expectNoStaleReads({
+        backends: clients.map((client) => new RedisCache(client, { deadline: '10s' })),
+      })
+      for (const client of clients) client.disconnect()
+    })
+  })
+})
