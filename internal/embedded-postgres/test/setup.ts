@@ -54,7 +54,13 @@ export async function startInChild(
 ): Promise<{ report: ChildReport; kill(): Promise<void> }> {
   const child = spawn(
     process.execPath,
-    ['--import', fixture('typescript.mjs'), fixture('start.mjs'), dataDir, then],
+    [
+      '--import',
+      import.meta.resolve('@outrider/tsconfig/typescript-loader'),
+      fixture('start.mjs'),
+      dataDir,
+      then,
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'], ...ids, cwd: '/' },
   )
   const ended = once(child, 'exit')

@@ -51,7 +51,7 @@ export interface SpawnChildOptions {
 export function spawnChild(script: string | URL, options: SpawnChildOptions = {}): TestChild {
   const file = typeof script === 'string' && !script.startsWith('file:') ? script : fileURLToPath(script)
   const loader = file.endsWith('.ts')
-    ? ['--import', new URL('./typescript-loader.mjs', import.meta.url).href]
+    ? ['--import', import.meta.resolve('@outrider/tsconfig/typescript-loader')]
     : []
   const args = [...loader, ...(options.execArgv ?? []), file, ...(options.args ?? [])]
   const child = spawn(process.execPath, args, {

@@ -7,7 +7,7 @@ import { isMainThread, threadId } from 'node:worker_threads'
 
 if (isMainThread) register(import.meta.url)
 
-const cache = new URL('../node_modules/.cache/typescript/', import.meta.url)
+const cache = new URL('./node_modules/.cache/typescript/', import.meta.url)
 
 /** @type {import('node:module').LoadHook} */
 export async function load(url, context, nextLoad) {
