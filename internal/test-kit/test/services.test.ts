@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { prepareServices, skipped, temporaryDirectory } from '../src/index.ts'
+import { prepareServices, skipped, spawnChild, temporaryDirectory } from '../src/index.ts'
 
 describe('SKIP_SERVICES', () => {
   afterEach(() => {
@@ -33,6 +33,23 @@ describe('SKIP_SERVICES', () => {
     vi.stubEnv('SKIP_SERVICES', 'redis,chromium')
     vi.stubEnv('PATH', '')
     await prepareServices(['redis', 'chromium'])
+  })
+})
+
+describe('the global setup', () => {
+  it('ends the run with what to do about a missing service, and no stack', async () => {
+    const script = new URL('fixtures/global-setup.ts', import.meta.url)
+    const env = {
+      PATH: '',
+      REDIS_URL: '',
+      REDIS_SERVER_BINARY: '',
+      CHROMIUM_PATH: '',
+      SKIP_SERVICES: 'postgres,chromium',
+    }
+    await using child = spawnChild(script, { env })
+    const { code, stdout, stderr } = await child.exited
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^\nThese tests need Redis, but .*Do one of these:\n( {2}- .*\n){3}\n$/)
   })
 })
 

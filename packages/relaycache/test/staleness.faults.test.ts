@@ -80,6 +80,7 @@ async function expectNoStaleReads(trial: Trial): Promise<void> {
   const random = new Random()
   const counts = await countStaleReads(trial, random)
   const told = `OUTRIDER_SEED=${random.seed} ${JSON.stringify(counts)}`
+  process.stderr.write(`staleness: ${told}\n`)
   expect(counts.hits, told).toBeGreaterThan(0)
   expect(counts.computed, told).toBeGreaterThan(0)
   expect(counts.stale, told).toBe(0)
