@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import helmet from '@fastify/helmet'
 import serveFolder from '@fastify/static'
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyError, type FastifyInstance } from 'fastify'
 import { Analytics } from './analytics.ts'
 import { openCache } from './cache.ts'
 import { homePage } from './pages/home.ts'
@@ -15,10 +15,24 @@ declare module 'fastify' {
   }
 }
 
+const refusal = { title: 'That did not work', text: 'The request could not be understood.' }
+const failure = { title: 'Something went wrong', text: 'The error is in the log of the server.' }
+
 /** The site, not listening yet. Closing it closes what it opened. */
 export async function buildApp(settings: Settings): Promise<FastifyInstance> {
-  const app = fastify({ logger: { level: 'warn' }, forceCloseConnections: 'idle' })
   const render = createRender()
+  const app = fastify({
+    logger: { level: 'warn' },
+    forceCloseConnections: 'idle',
+    // an address that cannot be decoded fails before any hook: no reply of Fastify's own, which would repeat it
+    frameworkErrors: (_error, _request, reply) => {
+      void reply
+        .code(400)
+        .header('content-security-policy', "default-src 'self'")
+        .type('text/html; charset=utf-8')
+        .send(render('problem', refusal))
+    },
+  })
   const analytics = new Analytics(settings.dataDir, (error) =>
     app.log.error(error, 'a page view could not be stored'),
   )
@@ -30,7 +44,9 @@ export async function buildApp(settings: Settings): Promise<FastifyInstance> {
 
   await app.register(helmet, {
     strictTransportSecurity: false, // served over plain HTTP on this machine
-    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+    contentSecurityPolicy: {
+      directives: { styleSrc: ["'self'"], fontSrc: ["'self'"], upgradeInsecureRequests: null },
+    },
   })
   await app.register(serveFolder, {
     root: fileURLToPath(new URL('../public', import.meta.url)),
@@ -44,13 +60,10 @@ export async function buildApp(settings: Settings): Promise<FastifyInstance> {
       .code(404)
       .html(render('problem', { title: 'Not found', text: 'There is no page at this address.' })),
   )
-  app.setErrorHandler((error, request, reply) => {
-    request.log.error(error)
-    return reply
-      .code(500)
-      .html(
-        render('problem', { title: 'Something went wrong', text: 'The error is in the log of the server.' }),
-      )
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const status = error.statusCode !== undefined && error.statusCode >= 400 ? error.statusCode : 500
+    request.log[status < 500 ? 'info' : 'error'](error)
+    return reply.code(status).html(render('problem', status < 500 ? refusal : failure))
   })
 
   app.get('/healthz', () => ({ status: 'ok' }))

@@ -1,16 +1,26 @@
 import { buildApp } from './app.ts'
 import { readSettings, SettingsError } from './settings.ts'
+import { trackSilentConnections } from './silent-connections.ts'
+
+/** How long a request may go on after the site was told to end. */
+const END_TIMEOUT_MS = 5000
 
 /** Starts the site; ends it on SIGINT or SIGTERM, at once on the second. */
 async function main(): Promise<void> {
   const settings = readSettings(process.env)
   const app = await buildApp(settings)
+  const endSilentConnections = trackSilentConnections(app.server)
   let ending = false
   const end = (): void => {
     if (ending) process.exit(130)
     ending = true
     say('\nEnding: finishing what is under way ...')
-    void app.close().then(() => process.exit(0))
+    endSilentConnections()
+    setTimeout(() => app.server.closeAllConnections(), END_TIMEOUT_MS).unref()
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    )
   }
   process.on('SIGINT', end).on('SIGTERM', end)
   try {
@@ -38,7 +48,9 @@ function explain(error: unknown): string {
   return error.stack ?? error.message
 }
 
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
   process.stderr.write(`${explain(error)}\n`)
   process.exitCode = 1
-})
+}
+
+main().catch(fail)

@@ -74,6 +74,22 @@ it('answers an error with a page that tells nothing of its cause', async () => {
   expect(response.body).not.toContain('secret')
 })
 
+it.each([
+  ['an address that cannot be decoded', { url: '/%E0%A4%A' }, 400],
+  ['a path that leads out of its folder', { url: '/static/..%2fpackage.json' }, 404],
+  [
+    'a body that is no JSON',
+    { url: '/', method: 'POST', headers: { 'content-type': 'application/json' }, payload: '{' },
+    400,
+  ],
+  ['a range beyond the end', { url: '/static/app.css', headers: { range: 'bytes=9999999-' } }, 416],
+] as const)('answers %s with a page and the status of a client error', async (_, request, status) => {
+  const response = await (await site()).inject(request)
+  expect(response.statusCode).toBe(status)
+  expect(response.headers['content-security-policy']).toContain("default-src 'self'")
+  expect(response.body).toContain('<h1>')
+})
+
 describeWith('redis', 'with Redis', () => {
   it('shares the count between two processes, and pages come when Redis is gone', async () => {
     const redis = await startRedis({ args: [] })

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { temporaryDirectory } from '@outrider/test-kit'
 import { expect, it, onTestFinished } from 'vitest'
@@ -40,6 +40,19 @@ it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s', async (signal) => 
   expect((await fetch(await url)).status).toBe(200)
   child.kill(signal)
   expect(await ended).toMatchObject({ code: 0, output: expect.stringContaining('Ending') })
+})
+
+it('does not wait for a connection over which nothing came', async () => {
+  const { child, url, ended } = await start({ PORT: '0' })
+  const { port } = new URL(await url)
+  const silent = connect(Number(port), '127.0.0.1')
+  const half = connect(Number(port), '127.0.0.1')
+  half.write('GET / HTTP/1.1\r\nHost: x\r\n')
+  for (const socket of [silent, half]) socket.on('error', () => {})
+  await once(silent, 'connect')
+  await fetch(await url) // by now both have been accepted
+  child.kill('SIGTERM')
+  expect(await ended).toMatchObject({ code: 0 })
 })
 
 it('says in one line that a port is taken', async () => {
