@@ -8,6 +8,7 @@ import {
   type InputRow,
   type SelectOptions,
   type Statement,
+  type Storable,
 } from './crud/statements.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Lane } from './engine/lane.ts'
@@ -17,15 +18,17 @@ import { toStoredParams, type Params } from './values.ts'
 import { UsageError } from './errors.ts'
 
 type Verb<S extends string> = S extends `${' ' | '\n' | '\t'}${infer Rest}` ? Verb<Rest> : Uppercase<S>
+type Reads = 'SELECT' | 'VALUES' | 'EXPLAIN'
+type Writes = 'INSERT' | 'UPDATE' | 'DELETE' | 'REPLACE' | 'CREATE' | 'DROP' | 'ALTER'
 
-/** What a statement resolves to: rows for one that reads, a write's result otherwise; both where its text is not known. */
-export type ExecuteResult<S extends string> = string extends S
-  ? Row[] | WriteResult
-  : Verb<S> extends `${'SELECT' | 'VALUES' | 'EXPLAIN'}${string}`
+/** What a statement resolves to: rows for one that reads, a write's result for one that writes; either where its text does not tell. */
+export type ExecuteResult<S extends string> = S extends unknown
+  ? Verb<S> extends `${Reads}${string}`
     ? Row[]
-    : Verb<S> extends `${'WITH' | 'PRAGMA'}${string}`
-      ? Row[] | WriteResult
-      : WriteResult
+    : Verb<S> extends `${Writes}${string}`
+      ? WriteResult
+      : Row[] | WriteResult
+  : never
 
 /** What a worker and a transaction have in common: statements in, tokens out, in order. */
 export abstract class Connection {
@@ -42,7 +45,8 @@ export abstract class Connection {
    * Queues one statement. Statements run in the order of these calls.
    *
    * Resolves to its rows (objects by column name) for a statement that reads, otherwise to a {@link WriteResult}, whose
-   * `rows` are those of a RETURNING clause. Name the row's type to get it back: `execute<{ id: number }>('SELECT ...')`.
+   * `rows` are those of a RETURNING clause. For a statement that reads, its row's type may be named:
+   * `execute<{ id: number }>('SELECT ...')`. A statement with RETURNING is all or nothing, also with OR FAIL.
    *
    * Rejects with {@link StatementError} when SQLite refuses it, {@link UsageError} for parameters that do not fit and
    * for BEGIN, COMMIT and the like, {@link ClosedError} after close.
@@ -71,13 +75,18 @@ export abstract class Connection {
   }
 
   /** Inserts a row, or several rows of the same columns all or nothing. */
-  insert(table: string, rows: InputRow | readonly InputRow[]): Token<WriteResult> {
-    return this.#submit(() => insertStatement(table, rows))
+  insert<T extends Storable<T>>(table: string, rows: T | readonly T[]): Token<WriteResult> {
+    return this.#submit(() => insertStatement(table, rows as InputRow | readonly InputRow[]))
   }
 
   /** Sets columns of the rows that meet the conditions. Empty conditions need `{ all: true }`. */
-  update(table: string, set: InputRow, conditions: Conditions, options: AllOption = {}): Token<WriteResult> {
-    return this.#submit(() => updateStatement(table, set, conditions, options))
+  update<T extends Storable<T>>(
+    table: string,
+    set: T,
+    conditions: Conditions,
+    options: AllOption = {},
+  ): Token<WriteResult> {
+    return this.#submit(() => updateStatement(table, set as InputRow, conditions, options))
   }
 
   /** Deletes the rows that meet the conditions. Empty conditions need `{ all: true }`. */
@@ -91,11 +100,13 @@ export abstract class Connection {
   }
 
   #submit<T>(build: () => Statement): Token<T> {
+    let lane: Lane | undefined
     try {
+      lane = this.#laneNow()
       const { sql, params } = build()
-      return this.#engine.submit(this.#laneNow(), sql, params)
+      return this.#engine.submit(lane, sql, params)
     } catch (error) {
-      return this.#engine.refuse(error)
+      return this.#engine.refuse(error, lane)
     }
   }
 }

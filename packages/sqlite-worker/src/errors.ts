@@ -37,7 +37,10 @@ export function isSqliteWorkerError(value: unknown): value is SqliteWorkerError 
   return typeof value === 'object' && value !== null && brand in value
 }
 
-/** SQLite refused a statement: a constraint, a syntax error, a lock, a full disk. The statement changed nothing. */
+/**
+ * SQLite refused a statement: a constraint, a syntax error, a lock, a full disk. The statement changed nothing, unless
+ * it says `OR FAIL`.
+ */
 export class StatementError extends SqliteWorkerError {
   override readonly name = 'StatementError'
   override readonly code = 'ERR_STATEMENT'
@@ -140,6 +143,10 @@ export function fromFailure(failure: FailurePayload, sql: string | undefined): S
       return new StatementError(message, { sqliteCode: sqliteCode ?? 'SQLITE_ERROR', sql })
     case 'open':
       return new OpenError(message, sqliteCode)
+    case 'argument':
+      return new UsageError('ERR_INVALID_ARGUMENT', message)
+    case 'transaction-gone':
+      return new TransactionError('ERR_TRANSACTION_ENDED', message)
     case 'parameters':
       return new UsageError('ERR_PARAMETERS', message)
     case 'integer-range':

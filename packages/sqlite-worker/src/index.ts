@@ -1,6 +1,6 @@
 export type { ExecuteResult } from './connection.ts'
 export type { Conditions, Operators } from './crud/conditions.ts'
-export type { AllOption, InputRow, SelectOptions } from './crud/statements.ts'
+export type { AllOption, InputRow, SelectOptions, Storable } from './crud/statements.ts'
 export type { ReadValue, Row, WriteResult } from './engine/results.ts'
 export {
   ClosedError,

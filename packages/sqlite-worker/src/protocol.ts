@@ -29,7 +29,7 @@ export interface BatchMessage {
   readonly leased: boolean
   /** Pairs of a statement id and its SQL text, for statements used for the first time. */
   readonly define: (number | string)[]
-  /** Ids that will not be used again. */
+  /** Ids that will not be used after this batch. */
   readonly forget: number[]
   /** Pairs of a statement id or {@link Control} code and its parameters. */
   readonly operations: (number | WireParams)[]
@@ -58,7 +58,14 @@ export interface WritePayload {
 
 /** An error on its way to the caller; `kind` picks the class on the other side. */
 export interface FailurePayload {
-  readonly kind: 'sqlite' | 'parameters' | 'integer-range' | 'transaction-control' | 'open'
+  readonly kind:
+    | 'sqlite'
+    | 'argument'
+    | 'parameters'
+    | 'integer-range'
+    | 'transaction-control'
+    | 'transaction-gone'
+    | 'open'
   readonly message: string
   readonly sqliteCode: string | undefined
 }

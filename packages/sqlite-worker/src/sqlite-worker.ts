@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Connection } from './connection.ts'
 import { Engine } from './engine/engine.ts'
 import { TransactionError, UsageError } from './errors.ts'
@@ -20,14 +21,16 @@ export class SqliteWorker extends Connection implements AsyncDisposable {
   /**
    * Opens (and creates) a file, or `':memory:'`. Returns at once; a file that cannot be opened makes every call reject
    * with {@link OpenError}.
-   * @throws {InvalidOptionError} when an option is unknown or does not fit.
+   * @throws {InvalidOptionError} when an option is unknown or does not fit. @throws {UsageError} for a file that is no path.
    */
   constructor(file: string, options: SqliteWorkerOptions = {}) {
     if (typeof file !== 'string' || file === '') {
       throw new UsageError('ERR_INVALID_ARGUMENT', `Expected file to be a non-empty path, got ${typeof file}`)
     }
     const resolved = resolveSqliteWorkerOptions(options)
-    const engine = new Engine(file, resolved)
+    // the handler's own calls belong to no transaction, whoever's error it is told of
+    const onUnobservedError = AsyncResource.bind(resolved.onUnobservedError)
+    const engine = new Engine(file, { ...resolved, onUnobservedError })
     const transactions = new Transactions(engine, resolved.transactionTimeoutMs)
     super(engine, () => transactions.currentLane())
     this.#engine = engine
@@ -46,8 +49,7 @@ export class SqliteWorker extends Connection implements AsyncDisposable {
    * `maybeCommitted` is true.
    */
   async transaction<T>(fn: TransactionCallback<T>, options: TransactionOptions = {}): Promise<T> {
-    const { current } = this.#transactions
-    return this.#transactions.run(fn, options, current)
+    return this.#transactions.run(fn, options, this.#transactions.current)
   }
 
   /**
@@ -63,7 +65,7 @@ export class SqliteWorker extends Connection implements AsyncDisposable {
    * calls reject with {@link ClosedError}. Closing twice is one closing.
    */
   async close(): Promise<void> {
-    if (this.#transactions.current) {
+    if (this.#transactions.isInside) {
       throw new TransactionError(
         'ERR_TRANSACTION_NESTED',
         'close() inside a transaction would wait for itself',

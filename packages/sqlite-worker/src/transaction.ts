@@ -3,7 +3,7 @@ import { checkOptions, type OptionChecks } from './check-options.ts'
 import { Connection } from './connection.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Lane } from './engine/lane.ts'
-import { TransactionError } from './errors.ts'
+import { TransactionError, UsageError } from './errors.ts'
 import { Control } from './protocol.ts'
 
 export interface TransactionOptions {
@@ -48,9 +48,14 @@ export class Transactions {
     this.#timeoutMs = timeoutMs
   }
 
-  /** The transaction whose callback is running in this asynchronous context. */
+  /** The transaction whose callback this asynchronous context belongs to, also when it has ended. */
   get current(): Transaction | undefined {
     return this.#context.getStore()
+  }
+
+  /** Whether this asynchronous context belongs to a transaction that has not ended. */
+  get isInside(): boolean {
+    return this.current !== undefined && !hasEnded(this.current)
   }
 
   /** Where a call of the worker itself goes from here. @throws {TransactionError} when its transaction has ended. */
@@ -65,13 +70,24 @@ export class Transactions {
   }
 
   async run<T>(fn: TransactionCallback<T>, options: TransactionOptions, parent?: Transaction): Promise<T> {
+    if (typeof fn !== 'function') {
+      throw new UsageError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected a function to run in the transaction, got ${typeof fn}`,
+      )
+    }
     checkOptions(options, optionChecks)
+    if (parent && options.mode !== undefined) {
+      throw new UsageError(
+        'ERR_INVALID_ARGUMENT',
+        'Expected no mode for a nested transaction: it is a savepoint',
+      )
+    }
     const begin = parent ? Control.savepoint : beginOf[options.mode ?? 'immediate']
     const timeoutMs = options.timeoutMs ?? (parent ? Infinity : this.#timeoutMs)
     const lane = this.#engine.open(parent ? laneOf(parent) : this.#engine.root, begin)
     await lane.granted
-    const timer =
-      timeoutMs === Infinity ? undefined : setTimeout(() => this.#expire(lane, timeoutMs), timeoutMs).unref()
+    const stopTimer = this.#startTimer(lane, timeoutMs)
     try {
       const tx = new Transaction(this.#engine, this, lane)
       const result = await Promise.race([this.#context.run(tx, async () => fn(tx)), lane.aborted])
@@ -81,10 +97,11 @@ export class Transactions {
       await this.#end(lane, 'commit')
       return result
     } catch (error) {
+      await Promise.race([lane.quiet(), lane.aborted]).catch(() => {}) // what it started ends within it, as above
       await this.#end(lane, 'rollback')
       throw error
     } finally {
-      clearTimeout(timer)
+      stopTimer()
     }
   }
 
@@ -93,6 +110,20 @@ export class Transactions {
     this.#engine.schedule()
     if (how === 'commit') await token
     else await token?.catch(() => {}) // it is rolled back by then: SQLite did so itself, or the thread is gone
+  }
+
+  /** Counts from when the lane has the writer to itself; what other callers sent before is not its fault. */
+  #startTimer(lane: Lane, timeoutMs: number): () => void {
+    if (timeoutMs === Infinity) return () => {}
+    let timer: NodeJS.Timeout | undefined
+    let isStopped = false
+    void lane.held.then(() => {
+      if (!isStopped) timer = setTimeout(() => this.#expire(lane, timeoutMs), timeoutMs).unref()
+    })
+    return () => {
+      isStopped = true
+      clearTimeout(timer)
+    }
   }
 
   #expire(lane: Lane, timeoutMs: number): void {
@@ -110,6 +141,7 @@ export class Transactions {
 export type TransactionCallback<T> = (tx: Transaction) => T | Promise<T>
 
 let laneOf: (tx: Transaction) => Lane
+let hasEnded: (tx: Transaction) => boolean
 
 /** One transaction: statements that are committed together, isolated from all others. Made by `transaction()`. */
 export class Transaction extends Connection {
@@ -118,6 +150,7 @@ export class Transaction extends Connection {
 
   static {
     laneOf = (tx) => tx.#usableLane()
+    hasEnded = (tx) => tx.#lane.ended
   }
 
   /** For this package only: call `worker.transaction()`. */

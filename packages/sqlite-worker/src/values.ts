@@ -16,6 +16,8 @@ const MAX_INT64 = 2n ** 63n - 1n
 export function toStored(value: unknown, where: string | number): StoredValue {
   switch (typeof value) {
     case 'string':
+      if (!value.isWellFormed())
+        throw unfit(where, 'a string with half a surrogate pair, which UTF-8 cannot hold')
       return value
     case 'number':
       if (Number.isNaN(value)) throw unfit(where, 'NaN, which SQLite would store as NULL')
@@ -49,8 +51,8 @@ function objectToStored(value: object | null, where: string | number): StoredVal
 /** Converts all parameters of one operation. @throws {UsageError} as {@link toStored}, or when they are neither list nor object. */
 export function toStoredParams(params: unknown): StoredValue[] | Record<string, StoredValue> | undefined {
   if (params === undefined) return undefined
-  if (Array.isArray(params)) return params.map((value, index) => toStored(value, index + 1))
-  if (typeof params === 'object' && params !== null && isPlain(params)) {
+  if (Array.isArray(params)) return Array.from(params, (value, index) => toStored(value, index + 1)) // holes too
+  if (isPlain(params)) {
     return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, toStored(value, name)]))
   }
   throw new UsageError(
@@ -59,7 +61,9 @@ export function toStoredParams(params: unknown): StoredValue[] | Record<string, 
   )
 }
 
-function isPlain(value: object): boolean {
+/** Whether something is an object literal, and not an instance of a class. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }

@@ -47,6 +47,20 @@ describe('insert', () => {
     ])
   })
 
+  it.each([[Promise.resolve({})], [new Date()], [new Map([['name', 'a']])], [null], ['x']])(
+    'refuses what is no plain object: %s',
+    async (row) => {
+      const worker = await withTasks()
+      await expect(worker.insert('tasks', row as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      })
+      const conditions = row as never
+      await expect(worker.delete('tasks', conditions, { all: true })).rejects.toMatchObject({
+        code: 'ERR_CONDITIONS',
+      })
+    },
+  )
+
   it('refuses rows whose columns differ from the first, naming the row', async () => {
     const worker = await withTasks()
     await expect(worker.insert('tasks', [{ name: 'a' }, { status: 'b' }])).rejects.toThrow(
@@ -142,6 +156,7 @@ describe('values', () => {
     ['a function', () => 1],
     ['a symbol', Symbol('x')],
     ['an object', { a: 1 }],
+    ['half a surrogate pair', 'x\ud800y'],
     ['an invalid date', new Date('x')],
     ['a bigint beyond 64 bits', 2n ** 63n],
   ])(

@@ -42,14 +42,14 @@ describe('group commit', () => {
     expect(await Promise.all(results)).toMatchObject([{ changes: 1 }, [{ a: 'a' }], {}, [{ a: 'a' }]])
   })
 
-  it('is off with maxCount 1, and the outcome is the same', async () => {
+  it('gives the same outcomes with maxCount 1', async () => {
     const worker = openWorker({ maxCount: 1 })
     await worker.execute('CREATE TABLE t (a UNIQUE)')
     const results = await Promise.allSettled(['a', 'a', 'b'].map((a) => worker.insert('t', { a })))
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   })
 
-  it('waits for a lock of another process, and fails with its code once only when it stays', async () => {
+  it('fails with the code of a lock that another process keeps, and goes on when it is gone', async () => {
     const file = temporaryFile()
     const worker = openWorker({ file, busyTimeoutMs: 50 })
     await worker.execute('CREATE TABLE t (a)')
@@ -66,5 +66,40 @@ describe('group commit', () => {
     other.close()
     await worker.insert('t', { a: 5 })
     expect(await worker.select('t')).toEqual([{ a: 5 }])
+  })
+})
+
+describe('what must not share a commit', () => {
+  it('is anything while foreign keys are deferred by hand', async () => {
+    const worker = openWorker({ executeInit: ['PRAGMA foreign_keys = ON'] })
+    await worker.execute('CREATE TABLE p (id INTEGER PRIMARY KEY)')
+    await worker.execute('CREATE TABLE c (pid INT REFERENCES p(id))')
+    void worker.execute('PRAGMA defer_foreign_keys = ON')
+    const child = worker.insert('c', { pid: 1 })
+    void worker.insert('p', { id: 1 })
+    await expect(child).rejects.toMatchObject({ sqliteCode: 'SQLITE_CONSTRAINT_FOREIGNKEY' })
+  })
+
+  it('is a statement that looks back at the one before', async () => {
+    const worker = openWorker()
+    await worker.execute('CREATE TABLE p (id INTEGER PRIMARY KEY, a UNIQUE)')
+    await worker.execute('CREATE TABLE c (pid)')
+    await worker.insert('p', { a: 'a' })
+    void worker.execute('INSERT INTO c VALUES (last_insert_rowid())')
+    void worker.insert('p', { a: 'b' })
+    await worker.execute("INSERT OR ROLLBACK INTO p (a) VALUES ('a')").catch(() => {})
+    expect(await worker.select('c')).toEqual([{ pid: 1 }])
+  })
+
+  it('are writes of one file while another attached one is locked', async () => {
+    const attached = temporaryFile()
+    const worker = openWorker({ busyTimeoutMs: 20, executeInit: [`ATTACH '${attached}' AS other`] })
+    await worker.execute('CREATE TABLE t (a)')
+    const other = new Database(attached)
+    other.exec('BEGIN IMMEDIATE')
+    await Promise.all([worker.insert('t', { a: 1 }), worker.insert('t', { a: 2 })])
+    other.exec('ROLLBACK')
+    other.close()
+    expect(await worker.select('t')).toEqual([{ a: 1 }, { a: 2 }])
   })
 })

@@ -6,7 +6,9 @@ import { errorCodes } from '../src/index.ts'
 const folder = new URL('../', import.meta.url)
 
 it('has programs that print what they say', async () => {
-  for (const { printed, promised } of await runReadme(folder)) expect(printed).toBe(promised)
+  const programs = await runReadme(folder)
+  expect(programs).not.toHaveLength(0)
+  for (const { printed, promised } of programs) expect(printed).toBe(promised)
 })
 
 it('documents exactly the error codes there are', () => {

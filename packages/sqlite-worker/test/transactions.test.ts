@@ -111,7 +111,7 @@ describe('transaction', () => {
     expect(await names()).toEqual(['a0', 'b1', 'c2'])
   })
 
-  it('that issues no statement costs nothing and resolves', async () => {
+  it('that issues no statement resolves to its result', async () => {
     const { worker } = await withNames()
     expect(await worker.transaction(() => 'nothing')).toBe('nothing')
   })
@@ -251,5 +251,119 @@ describe('nested transaction', () => {
     await expect(stuck).rejects.toMatchObject({ code: 'ERR_TRANSACTION_TIMEOUT' })
     hold.open()
     expect(await names()).toEqual([])
+  })
+})
+
+describe('whatever a callback leaves behind', () => {
+  it('an empty nested transaction does not hold the writer', async () => {
+    const { worker, names } = await withNames()
+    await worker.transaction((tx) => tx.transaction(() => 'nothing to do'))
+    await worker.transaction(async (tx) => {
+      await tx.insert('t', { name: 'a' })
+      await tx.transaction((inner) => inner.transaction(() => {}))
+      await tx.transaction(() => Promise.reject(new Error('before its first statement'))).catch(() => {})
+    })
+    await worker.insert('t', { name: 'b' })
+    expect(await names()).toEqual(['a', 'b'])
+  })
+
+  it('a nested transaction that never ends is rolled back by the timeout of the outer one', async () => {
+    const { worker, names } = await withNames()
+    const failed = worker.transaction(
+      async (tx) => {
+        tx.transaction(() => new Promise(() => {})).catch(() => {})
+        await tx.select('t').catch(() => {})
+        throw new Error('thrown while the nested one is open')
+      },
+      { timeoutMs: 50 },
+    )
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_TRANSACTION_TIMEOUT' })
+    await worker.insert('t', { name: 'a' })
+    expect(await names()).toEqual(['a'])
+  })
+
+  it('statements that wait when it throws are settled and undone', async () => {
+    const { worker, names } = await withNames()
+    const started: PromiseLike<unknown>[] = []
+    const failed = worker.transaction((tx) => {
+      for (let i = 0; i < 2000; i++) started.push(tx.insert('t', { name: `n${i}` }))
+      throw new Error('no')
+    })
+    await expect(failed).rejects.toThrow('no')
+    await Promise.all(started)
+    expect(await names()).toEqual([])
+  })
+
+  it('what follows from statements it did not await belongs to it all the same', async () => {
+    const { worker, names } = await withNames()
+    const failed = worker.transaction((tx) => {
+      void (async () => {
+        await tx.insert('t', { name: 'a' })
+        void tx.insert('t', { name: 'a' })
+      })()
+    })
+    await expect(failed).rejects.toMatchObject({ sqliteCode: 'SQLITE_CONSTRAINT_UNIQUE' })
+    expect(await names()).toEqual([])
+  })
+
+  it('a value that cannot be stored rolls it back like any failure that nobody awaited', async () => {
+    const { worker, names } = await withNames()
+    const failed = worker.transaction((tx) => {
+      void tx.insert('t', { name: 'a' })
+      void tx.insert('t', { name: undefined as never })
+    })
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_VALUE' })
+    expect(await names()).toEqual([])
+  })
+})
+
+describe('a transaction', () => {
+  it('cannot be ended by a statement that hides its COMMIT', async () => {
+    const { worker, names } = await withNames()
+    const failed = worker.transaction(async (tx) => {
+      await tx.insert('t', { name: 'a' })
+      await expect(tx.execute('; COMMIT')).rejects.toMatchObject({ code: 'ERR_TRANSACTION_CONTROL' })
+      throw new Error('undo')
+    })
+    await expect(failed).rejects.toThrow('undo')
+    expect(await names()).toEqual([])
+  })
+
+  it('is not charged with the time of what others sent before it', async () => {
+    const { worker, names } = await withNames()
+    const slow = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT COUNT(*) AS n FROM n`
+    const before = worker.execute(slow)
+    await worker.transaction((tx) => tx.insert('t', { name: 'a' }), { timeoutMs: 60 })
+    await before
+    expect(await names()).toEqual(['a'])
+  })
+
+  it('has no part in what the handler of unobserved errors does', async () => {
+    const handled: PromiseLike<unknown>[] = []
+    const worker = openWorker({ onUnobservedError: () => handled.push(worker.insert('log', { n: 1 })) })
+    await worker.execute('CREATE TABLE log (n)')
+    const late = gate()
+    await worker.transaction(() => void late.opened.then(() => void worker.insert('log', { n: 2 })))
+    late.open()
+    await expect.poll(() => worker.select('log')).toEqual([{ n: 1 }])
+    await Promise.all(handled)
+  })
+
+  it('that has ended does not keep its context from closing the worker', async () => {
+    const { worker } = await withNames()
+    const late = gate()
+    let closed: Promise<void> | undefined
+    await worker.transaction(() => {
+      closed = late.opened.then(() => worker.close())
+    })
+    late.open()
+    await closed
+  })
+
+  it('needs a function, and takes no mode when it is nested', async () => {
+    const { worker } = await withNames()
+    await expect(worker.transaction('x' as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    const nested = worker.transaction(() => worker.transaction(() => 1, { mode: 'exclusive' }))
+    await expect(nested).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 })

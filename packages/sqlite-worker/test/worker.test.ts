@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawnChild } from '@outrider/test-kit'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { isSqliteWorkerError, SqliteWorker, Token } from '../src/index.ts'
-import { openWorker, temporaryFile } from './fixture.ts'
+import { openWorker, temporaryFile, workerUrl } from './fixture.ts'
 
 describe('tokens', () => {
   it('resolve in the order of the calls, whether awaited or fetched', async () => {
@@ -70,11 +71,42 @@ describe('statements', () => {
     expect(await worker.execute('SELECT * FROM t')).toEqual([{ a: 1, b: null }])
   })
 
+  it('used by a batch that also makes the thread forget them still run', async () => {
+    const worker = openWorker()
+    await Promise.all(Array.from({ length: 500 }, (_, i) => worker.execute(`SELECT ${i} AS n`)))
+    const first = worker.execute('SELECT 0 AS n')
+    for (let i = 0; i < 511; i++) void worker.execute(`SELECT ${1000 + i} AS n`)
+    expect(await first).toEqual([{ n: 0 }])
+  })
+
+  it('without or with several statements in their text are refused as such', async () => {
+    const worker = openWorker()
+    for (const sql of ['', '-- nothing', ';', 'SELECT 1; SELECT 2']) {
+      await expect(worker.execute(sql)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    }
+  })
+
   it('more than the thread keeps prepared all run', async () => {
     const worker = openWorker()
     const texts = Array.from({ length: 2500 }, (_, i) => `SELECT ${i} AS n`)
     const rows = await Promise.all([...texts, ...texts].map((sql) => worker.execute<{ n: number }>(sql)))
     expect(rows.map(([row]) => row?.n)).toEqual([...texts.keys(), ...texts.keys()])
+  })
+})
+
+describe('columns', () => {
+  it('are named as they are at the time of the read, also after a rollback', async () => {
+    const worker = openWorker()
+    await worker.execute('CREATE TABLE t (a, b)')
+    await worker.insert('t', { a: 1, b: 2 })
+    await worker.select('t')
+    const failed = worker.transaction(async (tx) => {
+      void tx.execute('ALTER TABLE t DROP COLUMN a')
+      expect(await tx.select('t')).toEqual([{ b: 2 }])
+      throw new Error('undo')
+    })
+    await expect(failed).rejects.toThrow('undo')
+    expect(await worker.select('t')).toEqual([{ a: 1, b: 2 }])
   })
 })
 
@@ -157,6 +189,14 @@ describe('opening', () => {
 })
 
 describe('the thread', () => {
+  it('does not keep a process alive that has nothing left to do', async () => {
+    const program = new URL('./fixtures/idle.ts', import.meta.url)
+    for (const use of ['never', 'once']) {
+      const child = spawnChild(program, { args: [temporaryFile(), workerUrl().href, use] })
+      expect(await child.exited).toMatchObject({ code: 0, stdout: 'end\n' })
+    }
+  })
+
   it('that dies rejects what is under way and all that comes, instead of hanging', async () => {
     const dying = new URL(
       `data:text/javascript,import{parentPort}from'node:worker_threads';parentPort.once('message',()=>process.exit(3))`,

@@ -37,7 +37,12 @@ const operators: Readonly<Record<keyof Operators, Writer>> = {
   lt: compare('<'),
   lte: compare('<='),
   like: compare('LIKE'),
-  in: (column, operand, bind) => `${column} IN (${list(operand, 'in').map(bind).join(', ')})`,
+  in: (column, operand, bind) => {
+    const values = list(operand, 'in')
+    if (values.includes(null))
+      throw invalid('Expected "in" to be a list without null, which IN never matches; use isNull')
+    return `${column} IN (${values.map(bind).join(', ')})`
+  },
   between: (column, operand, bind) => {
     const ends = list(operand, 'between')
     if (ends.length !== 2) throw invalid(`Expected "between" to be a list of two values, got ${ends.length}`)

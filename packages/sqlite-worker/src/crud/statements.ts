@@ -1,12 +1,15 @@
 import { checkOptions, type OptionChecks } from '../check-options.ts'
 import { UsageError } from '../errors.ts'
 import type { StoredValue, WireParams } from '../protocol.ts'
-import { toStored, type Value } from '../values.ts'
+import { isPlain, toStored, type Value } from '../values.ts'
 import { where, type Conditions } from './conditions.ts'
 import { quoteIdentifier } from './identifiers.ts'
 
 /** Column name to value. */
 export type InputRow = Readonly<Record<string, Value>>
+
+/** The same for a type of your own, also an interface: every member a value. */
+export type Storable<T> = { readonly [K in keyof T]: Value }
 
 export interface SelectOptions {
   /** @default all columns */
@@ -33,8 +36,10 @@ export interface Statement {
 /** @throws {UsageError} when rows differ in their columns, or a value does not fit. */
 export function insertStatement(table: string, rows: InputRow | readonly InputRow[]): Statement {
   const first = Array.isArray(rows) ? rows[0] : rows
-  if (!isRow(first))
-    throw argument('Expected a row to insert to be an object of column values, or a non-empty list of them')
+  if (!isPlain(first))
+    throw argument(
+      'Expected a row to insert to be a plain object of column values, or a non-empty list of them',
+    )
   const columns = Object.keys(first)
   const into = `INSERT INTO ${quoteIdentifier(table)}`
   const sql =
@@ -55,8 +60,8 @@ export function updateStatement(
   options: AllOption,
 ): Statement {
   const params: StoredValue[] = []
-  if (!isRow(set) || Object.keys(set).length === 0) {
-    throw argument('Expected the values to set to be an object with at least one column')
+  if (!isPlain(set) || Object.keys(set).length === 0) {
+    throw argument('Expected the values to set to be a plain object with at least one column')
   }
   const assignments = Object.entries(set).map(([name, value]) => {
     params.push(toStored(value, name))
@@ -81,7 +86,7 @@ const selectChecks: OptionChecks<SelectOptions> = {
     expected: 'a non-empty list of names',
     accepts: (value) => isNames(value) && (value as string[]).length > 0,
   },
-  conditions: { expected: 'an object', accepts: isRow },
+  conditions: { expected: 'a plain object', accepts: isPlain },
   orderBy: {
     expected: 'a name or a list of names',
     accepts: (value) => typeof value === 'string' || isNames(value),
@@ -106,9 +111,9 @@ export function selectStatement(table: string, options: SelectOptions): Statemen
   return { sql: sql.join(''), params }
 }
 
-function valuesOf(row: InputRow, columns: readonly string[], index: number): StoredValue[] {
+function valuesOf(row: unknown, columns: readonly string[], index: number): StoredValue[] {
   if (
-    !isRow(row) ||
+    !isPlain(row) ||
     Object.keys(row).length !== columns.length ||
     !columns.every((name) => Object.hasOwn(row, name))
   ) {
@@ -123,7 +128,13 @@ const allChecks: OptionChecks<AllOption> = {
 
 function requiredWhere(conditions: Conditions, options: AllOption, params: StoredValue[]): string {
   checkOptions(options, allChecks)
-  const clause = isRow(conditions) ? where(conditions, params) : ''
+  if (!isPlain(conditions)) {
+    throw new UsageError(
+      'ERR_CONDITIONS',
+      `Expected conditions to be a plain object, got ${typeof conditions}`,
+    )
+  }
+  const clause = where(conditions, params)
   if (clause === '' && options.all !== true) {
     throw new UsageError(
       'ERR_CONDITIONS',
@@ -143,10 +154,6 @@ function orderByClause(names: readonly string[]): string {
 function bindCount(value: number, params: StoredValue[]): string {
   params.push(value)
   return '?'
-}
-
-function isRow(value: unknown): value is InputRow {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function argument(message: string): UsageError {

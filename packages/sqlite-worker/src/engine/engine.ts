@@ -16,6 +16,8 @@ const MAX_BYTES = 2 ** 20
 interface Batch {
   readonly lane: Lane
   readonly operations: Operation[]
+  /** Transactions that have the writer to themselves once this batch is answered. */
+  readonly before: Lane[]
 }
 
 /** Brings operations to the writer thread, many in a message, and their outcomes back, in order. */
@@ -42,22 +44,25 @@ export class Engine {
 
   /** Queues a statement in a lane. */
   submit<T>(lane: Lane, sql: string, params: WireParams): Token<T> {
-    const token = new Token<T>(this.#onUnobservedError)
     const refusal = this.#refusal(lane)
-    if (refusal) {
-      fail(token, refusal)
-      return token
-    }
+    if (refusal) return this.refuse(refusal, lane)
+    const token = this.#token<T>(lane)
     lane.push({ what: sql, params, bytes: bytesOf(params), token })
     this.schedule()
     return token
   }
 
-  /** A token that has failed already. */
-  refuse<T>(error: unknown): Token<T> {
-    const token = new Token<T>(this.#onUnobservedError)
+  /** A token that has failed already, in a lane where there is one. */
+  refuse<T>(error: unknown, lane: Lane = this.root): Token<T> {
+    const token = this.#token<T>(lane)
     fail(token, error)
+    lane.note(token)
     return token
+  }
+
+  /** A transaction rejects with the errors that nobody awaited, so they are not reported as well. */
+  #token<T>(lane: Lane): Token<T> {
+    return new Token<T>(lane === this.root ? this.#onUnobservedError : () => {})
   }
 
   /** Queues a transaction in a lane. @throws {ClosedError | WorkerDiedError} */
@@ -125,10 +130,10 @@ export class Engine {
     for (let entry = lane.peek(); entry && !(entry instanceof Lane); entry = lane.peek()) {
       operations.push(entry)
       lane.shift()
-      bytes += entry.bytes
+      bytes += entry.bytes + this.#statementIds.sizeOf(entry.what)
       if (operations.length >= MAX_OPERATIONS || bytes >= MAX_BYTES) break
     }
-    return operations.length > 0 ? { lane, operations } : undefined
+    return operations.length > 0 ? { lane, operations, before: [] } : undefined
   }
 
   /** The lane whose turn it is: the innermost transaction at the head of the line, or the line itself. */
@@ -138,11 +143,18 @@ export class Engine {
       if (head.isOver) {
         lane.shift()
       } else {
-        head.grant()
+        if (!head.isGranted) this.#grant(head)
         lane = head
       }
     }
-    return lane
+    return lane.isOver ? this.#front() : lane
+  }
+
+  #grant(lane: Lane): void {
+    lane.grant()
+    const last = this.#underWay.at(-1)
+    if (!last) lane.hold()
+    else last.before.push(lane)
   }
 
   #encode({ lane, operations }: Batch): BatchMessage {
@@ -168,7 +180,9 @@ export class Engine {
     }
     const batch = this.#underWay.shift()
     this.#pump() // the thread gets its next batch before callers run
-    if (batch) deliver(batch.lane, batch.operations, message)
+    if (!batch) return
+    for (const lane of batch.before) lane.hold()
+    deliver(batch.lane, batch.operations, message)
   }
 
   #die(cause: unknown): void {

@@ -20,7 +20,9 @@ export class Lane {
   readonly #entries = new Fifo<Operation | Lane>()
   readonly #failed: Token<unknown>[] = []
   readonly #granted: PromiseWithResolvers
+  readonly #held: PromiseWithResolvers
   readonly #aborted: PromiseWithResolvers
+  isGranted = false
   #pending = 0
   #whenQuiet: (() => void) | undefined
   #begun = false
@@ -31,12 +33,18 @@ export class Lane {
     this.depth = parent ? parent.depth + 1 : 0
     this.#begin = begin
     this.#granted = withResolvers()
+    this.#held = withResolvers()
     this.#aborted = withResolvers()
   }
 
-  /** Resolves once this lane holds the writer; rejects when it never will. */
+  /** Resolves once it is this lane's turn to send; rejects when it never will be. */
   get granted(): Promise<void> {
     return this.#granted.promise
+  }
+
+  /** Resolves once nothing that was sent before its turn is under way any more, so that it has the writer to itself. */
+  get held(): Promise<void> {
+    return this.#held.promise
   }
 
   /** Rejects when the lane is aborted; never resolves. */
@@ -44,9 +52,15 @@ export class Lane {
     return this.#aborted.promise as Promise<never>
   }
 
-  /** Says that the lane stands at the head of its parent and holds the writer. */
+  /** Says that the lane stands at the head of its parent. */
   grant(): void {
     this.#granted.resolve()
+    this.isGranted = true
+  }
+
+  /** Says that it has the writer to itself. */
+  hold(): void {
+    this.#held.resolve()
   }
 
   get ended(): boolean {
@@ -87,14 +101,22 @@ export class Lane {
 
   /** To be called for each operation and each opened lane when its outcome is known. */
   settled(failedToken?: Token<unknown>): void {
-    if (failedToken && this.parent) this.#failed.push(failedToken) // the outermost lane never ends: it keeps nothing
+    if (failedToken) this.note(failedToken)
     this.#pending -= 1
     if (this.#pending === 0) this.#whenQuiet?.()
   }
 
-  /** Resolves when no operation of this lane is under way. */
+  /** Keeps a failure for the end of the transaction. The outermost lane never ends, so it keeps nothing. */
+  note(failedToken: Token<unknown>): void {
+    if (this.parent) this.#failed.push(failedToken)
+  }
+
+  /** Resolves when no operation of this lane is under way, nor one that followed from those. */
   async quiet(): Promise<void> {
-    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#whenQuiet = resolve))
+    while (this.#pending > 0) {
+      await new Promise<void>((resolve) => (this.#whenQuiet = resolve))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   /** An error of an operation that nobody awaited, if there is one. */

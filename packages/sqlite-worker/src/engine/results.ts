@@ -21,7 +21,10 @@ export type Row = Record<string, ReadValue>
 export interface WriteResult {
   /** Rows inserted, updated or deleted by the statement itself, without those of triggers and cascades. */
   readonly changes: number
-  /** Rowid of the last row inserted, 0 when the statement inserted none; a bigint only beyond 2^53 - 1. */
+  /**
+   * Rowid of the last row inserted; 0 for a statement that is no INSERT or changed nothing. Means nothing for a table
+   * WITHOUT ROWID and for an upsert that updated. A bigint only beyond 2^53 - 1.
+   */
   readonly lastInsertRowid: number | bigint
   /** Rows of a RETURNING clause; absent without one. */
   readonly rows?: Row[]

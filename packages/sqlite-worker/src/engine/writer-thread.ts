@@ -16,7 +16,6 @@ export class WriterThread {
     if (!addonLoaded) new Database(':memory:').close()
     addonLoaded = true
     const worker = new Worker(workerUrl, { workerData: config })
-    worker.unref()
     worker.on('message', (message: FromWorker) => events.message(message))
     worker.on('error', (error) => events.died(error))
     this.exited = new Promise((resolve) => {
@@ -25,6 +24,7 @@ export class WriterThread {
         resolve()
       })
     })
+    worker.unref() // after the listeners, which would hold it again
     this.#worker = worker
   }
 

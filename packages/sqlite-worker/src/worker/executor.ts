@@ -12,7 +12,7 @@ import { StatementRunner } from './run-statement.ts'
 import { Schema } from './schema.ts'
 import { Statements, type Prepared } from './statements.ts'
 
-/** A group is committed after this time, so that its first operation does not wait for its last. */
+/** A group is committed after about this time, so that other processes get at the lock. */
 const GROUP_MS = 10
 /** How often a group is replayed without the statements that rolled it back, before its operations run singly. */
 const MAX_REPLAYS = 3
@@ -35,14 +35,12 @@ export class Executor {
     this.#commit = db.prepare('COMMIT')
     this.#maxCount = maxCount
     this.#schema = new Schema(db)
-    this.#statements = new Statements(db, this.#schema)
-    this.#runner = new StatementRunner(db, this.#statements)
+    this.#statements = new Statements(db)
+    this.#runner = new StatementRunner(db)
   }
 
   run({ define, forget, leased, operations }: BatchMessage): ReplyMessage {
-    this.#statements.forget(forget)
     this.#statements.define(define)
-    this.#schema.refresh()
     const count = operations.length / 2
     const outcomes = new Outcomes(count)
     const batch = { operations, outcomes }
@@ -50,6 +48,7 @@ export class Executor {
       if (leased) this.#runLeased(batch, index++)
       else index = this.#runUnleased(batch, index, count)
     }
+    this.#statements.forget(forget)
     return outcomes.reply()
   }
 
@@ -90,11 +89,11 @@ export class Executor {
     try {
       this.#begin.run()
     } catch (error) {
+      if (this.#schema.hasSeveralDatabases) return undefined // the lock may be another file's
       for (let index = from; index < to; index++) batch.outcomes.failure(index, toFailure(error))
       return to // alone, each would wait for the same lock again
     }
-    this.#schema.refresh()
-    if (this.#schema.hasDeferredKeys()) {
+    if (this.#mayNotGroup()) {
       this.#rollback()
       return undefined
     }
@@ -118,13 +117,23 @@ export class Executor {
     }
   }
 
+  #mayNotGroup(): boolean {
+    try {
+      return this.#schema.hasDeferredKeys()
+    } catch {
+      return true // the schema cannot be read; each operation says so for itself
+    }
+  }
+
   #runAlone(batch: Batch, index: number): void {
     this.#attempt(batch, index)
     this.#rollback() // a RELEASE that could not commit leaves its savepoint open
   }
 
   #rollback(): void {
-    if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+    if (!this.#db.inTransaction) return
+    this.#db.exec('ROLLBACK')
+    this.#schema.touch()
   }
 
   #runLeased(batch: Batch, index: number): void {
@@ -138,7 +147,7 @@ export class Executor {
       this.#rollback() // whatever became of COMMIT, the next operations find no open transaction
       this.#leaseFailure = undefined
     } else if (!this.#db.inTransaction) {
-      this.#leaseFailure ??= batch.outcomes.failureOf(index)
+      this.#leaseFailure ??= batch.outcomes.failureOf(index) ?? LEASE_GONE
     }
   }
 
@@ -167,6 +176,12 @@ export class Executor {
 }
 
 type SqlControl = Exclude<Control, typeof Control.rollback>
+
+const LEASE_GONE: FailurePayload = {
+  kind: 'transaction-gone',
+  message: 'A statement ended this transaction, so nothing more can run in it',
+  sqliteCode: undefined,
+}
 
 interface Batch {
   readonly operations: BatchMessage['operations']

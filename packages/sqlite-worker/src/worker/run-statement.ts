@@ -2,19 +2,17 @@ import type { Database, Statement } from 'better-sqlite3'
 import type { RowsPayload, StoredValue, WireParams, WritePayload } from '../protocol.ts'
 import { mayHoldUnsafeIntegers, narrowIntegers } from './integers.ts'
 import type { Outcomes } from './outcomes.ts'
-import type { Prepared, Statements } from './statements.ts'
+import type { Prepared } from './statements.ts'
 
 type SingleParams = StoredValue[] | Record<string, StoredValue> | undefined
 
 /** Runs one operation on the connection and notes its outcome; throws what SQLite throws. */
 export class StatementRunner {
   readonly #db: Database
-  readonly #statements: Statements
   readonly #lastRowid: Statement<[], bigint>
 
-  constructor(db: Database, statements: Statements) {
+  constructor(db: Database) {
     this.#db = db
-    this.#statements = statements
     this.#lastRowid = db.prepare<[], bigint>('SELECT last_insert_rowid()').pluck().safeIntegers()
   }
 
@@ -60,14 +58,14 @@ export class StatementRunner {
   #read(prepared: Prepared, params: SingleParams): RowsPayload {
     const rows = bind(params, prepared.statement, 'all')
     if (mayHoldUnsafeIntegers(rows)) return this.#readExact(prepared, params)
-    return { columns: this.#statements.columns(prepared), rows }
+    return { columns: columnsOf(prepared), rows }
   }
 
   #readExact(prepared: Prepared, params: SingleParams): RowsPayload {
     prepared.statement.safeIntegers(true)
     try {
       const rows = bind(params, prepared.statement, 'all')
-      const columns = this.#statements.columns(prepared)
+      const columns = columnsOf(prepared)
       return { columns, rows: narrowIntegers(rows, columns) }
     } finally {
       prepared.statement.safeIntegers(false)
@@ -85,6 +83,11 @@ export class StatementRunner {
     }
     this.#db.exec('RELEASE outrider_step')
   }
+}
+
+// asked for after every run: `SELECT *` follows the schema, which another process may change
+function columnsOf({ statement }: Prepared): string[] {
+  return statement.columns().map((column) => column.name)
 }
 
 function isManySets(params: WireParams): params is StoredValue[][] {

@@ -1,41 +1,29 @@
 import type { Database, Statement } from 'better-sqlite3'
 
-/**
- * What this connection last saw of the schema. `epoch` grows whenever it may have changed, through this
- * connection or another process.
- */
+/** Whether writes may share a transaction, by what this connection last saw of the schema. */
 export class Schema {
   readonly #db: Database
   readonly #readVersion: Statement<[], number>
+  readonly #readDeferral: Statement<[], number>
+  readonly #readDatabases: Statement<[], { name: string }>
   #version: number | undefined
   #deferred: boolean | undefined
-  epoch = 0
 
   constructor(db: Database) {
     this.#db = db
     this.#readVersion = db.prepare<[], number>('PRAGMA schema_version').pluck()
+    this.#readDeferral = db.prepare<[], number>('PRAGMA defer_foreign_keys').pluck()
+    this.#readDatabases = db.prepare<[], { name: string }>('PRAGMA database_list')
   }
 
-  /** Looks whether the schema of the file changed since the last look; a file that cannot be read may have. */
-  refresh(): void {
-    const version = this.#currentVersion()
-    if (version !== undefined && version === this.#version) return
-    this.#version = version
-    this.touch()
-  }
-
-  #currentVersion(): number | undefined {
-    try {
-      return this.#readVersion.get()
-    } catch {
-      return undefined // locked by another process: the operation that follows will say so
-    }
-  }
-
-  /** Says that this connection ran something that may have changed the schema, also of temporary tables. */
+  /** Says that something may have changed the schema of this connection, or undone such a change. */
   touch(): void {
-    this.epoch += 1
     this.#deferred = undefined
+  }
+
+  /** Whether BEGIN locks more than one file: attached ones, and temporary tables, count. */
+  get hasSeveralDatabases(): boolean {
+    return this.#readDatabases.all().length > 1
   }
 
   /**
@@ -44,15 +32,16 @@ export class Schema {
    * Errs towards true: any mention of DEFERRED in the schema counts.
    */
   hasDeferredKeys(): boolean {
-    this.#deferred ??= this.#db
-      .prepare<[], { name: string }>('PRAGMA database_list')
-      .all()
-      .some(({ name }) => {
-        const schema = `"${name.replaceAll('"', '""')}".sqlite_schema`
-        return (
-          this.#db.prepare(`SELECT 1 FROM ${schema} WHERE sql LIKE '%deferred%' LIMIT 1`).get() !== undefined
-        )
-      })
+    if (this.#readDeferral.get() === 1) return true
+    const version = this.#readVersion.get()
+    if (version !== this.#version) this.touch() // another process may have changed it
+    this.#version = version
+    this.#deferred ??= this.#readDatabases.all().some(({ name }) => {
+      const schema = `"${name.replaceAll('"', '""')}".sqlite_schema`
+      return (
+        this.#db.prepare(`SELECT 1 FROM ${schema} WHERE sql LIKE '%deferred%' LIMIT 1`).get() !== undefined
+      )
+    })
     return this.#deferred
   }
 }
