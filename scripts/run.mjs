@@ -1,8 +1,7 @@
 // Behind `npm start`, `npm test` and the other scripts of package.json: sets up what is missing, then runs the command.
 // Needs nothing but Node and npm.
-import { spawn } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
-import { join, root, run } from './lib/process.mjs'
+import { foreground, join, root, run } from './lib/process.mjs'
 import { prepare } from './lib/setup.mjs'
 import { test } from './lib/test.mjs'
 
@@ -24,11 +23,11 @@ const commands = {
   },
   async check(args) {
     await build()
-    return forward('scripts/check.mjs', args)
+    return foreground([join(root, 'scripts/check.mjs'), ...args])
   },
   async bench(args) {
     await build()
-    return forward('bench/run.mjs', args)
+    return foreground([join(root, 'bench/run.mjs'), ...args])
   },
 }
 
@@ -49,13 +48,4 @@ try {
 function build(filter) {
   const selection = filter ? [`--filter=${filter}`] : []
   return run('turbo', ['run', 'build', '--output-logs=errors-only', ...selection], { what: 'Building' })
-}
-
-/** Runs a script with our streams; resolves to its exit code. */
-function forward(script, scriptArgs) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, script), ...scriptArgs], { stdio: 'inherit' })
-    child.on('error', reject)
-    child.on('exit', (code) => resolve(code ?? 1))
-  })
 }

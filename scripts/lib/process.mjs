@@ -45,3 +45,21 @@ function collect(program, args) {
     child.on('close', (exitCode, signal) => resolve({ code: exitCode ?? signal, output }))
   })
 }
+
+/**
+ * Runs a Node program with our streams; resolves to its exit code. Ctrl-C reaches it by itself, and we wait for what it
+ * makes of that; SIGTERM is passed on.
+ */
+export function foreground(args, env = {}) {
+  const ignore = () => {}
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+    const forward = (signal) => child.kill(signal)
+    process.on('SIGINT', ignore).on('SIGTERM', forward)
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      process.off('SIGINT', ignore).off('SIGTERM', forward)
+      resolve(code ?? 1)
+    })
+  })
+}

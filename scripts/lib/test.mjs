@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join, root } from './process.mjs'
+import { foreground, join, root } from './process.mjs'
+
+const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
 
 /** Runs vitest over all packages; ends with the line `N passed, N failed`. Resolves to the exit code. */
 export async function test(args, env = {}) {
@@ -9,31 +10,11 @@ export async function test(args, env = {}) {
   const report = join(folder, 'report.json')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const workers = `--maxWorkers=${availableParallelism()}` // by default one less, but most tests wait for services
-  const exitCode = await vitest([...reporters, workers, ...args], env)
+  const exitCode = await foreground([program, 'run', ...reporters, workers, ...args], env)
   const { passed, failed, skipped } = counts(report, exitCode)
   rmSync(folder, { recursive: true })
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
   return failed > 0 ? 1 : 0
-}
-
-function vitest(args, env) {
-  // Ctrl-C reaches vitest by itself; it ends its workers, and we wait for that
-  const ignore = () => {}
-  process.on('SIGINT', ignore)
-  return new Promise((resolve, reject) => {
-    const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-    const child = spawn(process.execPath, [program, 'run', ...args], {
-      stdio: 'inherit',
-      env: { ...process.env, ...env },
-    })
-    const forward = (signal) => child.kill(signal)
-    process.on('SIGTERM', forward)
-    child.on('error', reject)
-    child.on('exit', (code) => {
-      process.off('SIGINT', ignore).off('SIGTERM', forward)
-      resolve(code ?? 1)
-    })
-  })
 }
 
 /** A failure outside of any test, such as a file that cannot be imported, counts as one. */
