@@ -65,14 +65,18 @@ export type MaybePromise<T> = T | Promise<T>
  * and `release` are what `cache()` works with: `read` or `renew` before the function runs, then `store` with the
  * capture, then always `release`.
  *
- * Reads and `set` never reject because the backend is down; `delete`, `clear` and `invalidateTags` do, unless the
- * backend confirmed: after they resolve, no value whose computation began before is served again.
+ * Reads and `set` never reject because the backend is down; no method takes a key or a tag with a lone surrogate; `delete`, `clear` and `invalidateTags` do, unless the
+ * backend confirmed: no call that begins after they resolved returns a value whose computation began before them.
  */
 export interface CacheBackend {
   readonly counters: Counters
   /** Looks up one key. */
   get(key: string): Promise<Lookup>
-  /** Stores one value, in place of any other. Resolves to whether it was stored. */
+  /**
+   * Stores one value, in place of any other. Resolves to whether it was stored. The value counts as computed when the
+   * backend receives it, which may be after an invalidation that another process made meanwhile: store what you
+   * computed before through `cache()` or `refresh()`.
+   */
   set(key: string, value: unknown, options?: SetOptions): Promise<boolean>
   /** Takes one key out of the cache. */
   delete(key: string): Promise<void>

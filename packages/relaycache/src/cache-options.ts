@@ -1,7 +1,7 @@
 import type { CacheBackend } from './backend.ts'
 import { checkBackend, getDefaultBackend } from './default-backend.ts'
 import { ttlToMs, type Ttl } from './duration.ts'
-import { callKey } from './keys.ts'
+import { callKey, quote, wellFormedKey } from './keys.ts'
 import { checkOptionNames, describe } from './options.ts'
 import { distinctTags, type Tags } from './tags.ts'
 
@@ -14,7 +14,7 @@ export interface CacheOptions<A extends readonly unknown[]> {
    * @default the name of the function
    */
   readonly key?: string | ((...args: A) => string) | undefined
-  /** Put before every key, to keep applications or tenants apart. */
+  /** Put before every key, in quotes, to keep applications or tenants apart. */
   readonly namespace?: string | undefined
   /** Where values are kept. @default the default backend at the time of each call */
   readonly backend?: CacheBackend | undefined
@@ -40,6 +40,7 @@ const OPTION_NAMES = ['ttl', 'key', 'namespace', 'backend', 'keyBuilder', 'tags'
  *
  * @throws {TypeError} for an unknown or ill-typed option, or a function without a name and without a key
  * @throws {RangeError} when `ttl` is missing or out of range
+ * @throws {UnsupportedKeyError} when the name has a lone surrogate
  */
 export function resolveCacheOptions<A extends readonly unknown[]>(
   options: CacheOptions<A>,
@@ -55,7 +56,7 @@ export function resolveCacheOptions<A extends readonly unknown[]>(
     name,
     ttlMs: ttlToMs('ttl', options.ttl),
     backend: backend === undefined ? getDefaultBackend : () => backend,
-    key: namespace === undefined ? makeKey : (args) => `${namespace}:${makeKey(args)}`,
+    key: namespace === undefined ? makeKey : (args) => `${quote(namespace)}:${makeKey(args)}`,
     tags: tagMaker(tags),
   }
 }
@@ -72,7 +73,9 @@ function keyMaker<A extends readonly unknown[]>(
   }
   if (name === '')
     throw new TypeError('Expected a named function, or the option key, to make keys that are unique')
-  return keyBuilder ? (args) => checkKey('keyBuilder', keyBuilder(name, args)) : (args) => callKey(name, args)
+  if (keyBuilder) return (args) => checkKey('keyBuilder', keyBuilder(name, args))
+  const checked = wellFormedKey(name)
+  return (args) => callKey(checked, args)
 }
 
 function tagMaker<A extends readonly unknown[]>(tags: Tags<A>): (args: A) => readonly string[] {
@@ -82,7 +85,7 @@ function tagMaker<A extends readonly unknown[]>(tags: Tags<A>): (args: A) => rea
 }
 
 function checkKey(option: string, key: unknown): string {
-  if (typeof key === 'string' && key !== '') return key
+  if (typeof key === 'string' && key !== '') return wellFormedKey(key)
   throw new TypeError(
     `Expected ${option} to return a string that is not empty, got ${key === '' ? "''" : typeof key}`,
   )

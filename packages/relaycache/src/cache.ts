@@ -29,7 +29,7 @@ export interface CachedFunction<A extends readonly unknown[], T> {
   peek(...args: A): Promise<Lookup<T>>
   /**
    * Runs the function and stores the result in place of the cached one, which is served until then. Computations
-   * of the same arguments that began earlier are not stored any more.
+   * of the same arguments that began earlier are not stored any more. Refreshes that are called together share one run.
    */
   refresh(...args: A): Promise<T>
   /**
@@ -115,7 +115,7 @@ function wrap<A extends unknown[], T>(
 
   const join = async (call: Call<A>, capture: Capture | undefined): Promise<Outcome<T>> => {
     const { counters } = call.backend
-    const running = flightsOf(call.backend).find(flightId(call, capture), capture ? -Infinity : call.began)
+    const running = findRunning(call, capture)
     counters[running ? 'coalesced' : 'misses'] += 1
     return running
       ? conclude(call, (await running).copy(), 'coalesced')
@@ -130,6 +130,22 @@ function wrap<A extends unknown[], T>(
         if (capture) call.backend.release(capture)
       }
     })
+
+  /** A refresh wants the data of its own time: it only shares what begins after it, as refreshes of one moment do. */
+  const refresh = async (call: Call<A>): Promise<unknown> => {
+    const tags = resolved.tags(call.args)
+    const flights = flightsOf(call.backend)
+    const id = `refresh ${JSON.stringify([call.key, tags])}`
+    const upcoming = flights.find(id, call.began)
+    if (upcoming) return (await upcoming).copy()
+    const renewed = call.backend.renew(call.key, () => tags, ttlMs)
+    const started = flights.start(id, async () => {
+      const capture = await renewed
+      const running = findRunning(call, capture)
+      return running ? forAnother(await running) : compute(call, capture)
+    })
+    return (await started).own
+  }
 
   const conclude = ({ key }: Call<A>, value: unknown, status: LookupStatus): Outcome<T> => {
     if (readChannel.hasSubscribers) readChannel.publish({ key, status } satisfies ReadEvent)
@@ -153,11 +169,7 @@ function wrap<A extends unknown[], T>(
         const { backend, key } = begin(args)
         return (await backend.peek(key, () => resolved.tags(args))) as Lookup<T>
       },
-      refresh: async (...args: A) => {
-        const call = begin(args)
-        const capture = await call.backend.renew(call.key, () => resolved.tags(args), ttlMs)
-        return (await compute(call, capture)).own as T
-      },
+      refresh: async (...args: A) => (await refresh(begin(args))) as T,
       invalidate: async (...args: A) => {
         const { backend, key } = begin(args)
         await backend.delete(key)
@@ -171,6 +183,16 @@ function wrap<A extends unknown[], T>(
 
 function valueOf<T>(outcome: Outcome<T>): T {
   return outcome.value
+}
+
+/** A computation under way that the caller may join. A renewed capture is younger than the call, and proves as much. */
+function findRunning(call: Call<unknown>, capture: Capture | undefined): Promise<Shared> | undefined {
+  return flightsOf(call.backend).find(flightId(call, capture), capture ? -Infinity : call.began)
+}
+
+/** What one of those who joined gets, in place of the one who computed. */
+function forAnother(shared: Shared): Shared {
+  return { own: shared.copy(), copy: () => shared.copy() }
 }
 
 /** A capture tells flights apart by what was invalidated between them; without one there is only the key. */

@@ -36,8 +36,9 @@ export function isRelayCacheError(error: unknown): error is RelayCacheError {
 export type InvalidatingOperation = 'invalidateTags' | 'delete' | 'clear'
 
 /**
- * An invalidation was sent and not confirmed, so other processes may still serve old values. This process does
- * not: what was invalidated stays poisoned here, and is sent again once the backend answers.
+ * An invalidation was sent and not confirmed, so other processes may still serve old values. This backend does
+ * not: what was invalidated stays poisoned here, and is sent again every second, and once Redis answers again, until
+ * it is confirmed or the client is closed.
  */
 export class InvalidationUnconfirmedError extends RelayCacheError {
   readonly name = 'InvalidationUnconfirmedError' as const
@@ -83,7 +84,10 @@ export class BackendError extends RelayCacheError {
   }
 }
 
-/** Thrown when an argument has no canonical text: a function, a symbol, a class instance, a cycle. */
+/**
+ * Thrown when an argument has no canonical text (a function, a symbol, also as a key, a class instance, a cycle), and
+ * for a key with a lone surrogate, which has no UTF-8.
+ */
 export class UnsupportedKeyError extends RelayCacheError {
   readonly name = 'UnsupportedKeyError' as const
   readonly code: typeof RelayCacheErrorCode.unsupportedKey = RelayCacheErrorCode.unsupportedKey
@@ -93,12 +97,15 @@ export class UnsupportedKeyError extends RelayCacheError {
   }
 }
 
-/** Reported to `onError` when a computed value cannot be stored. The caller has got the value all the same. */
+/**
+ * Reported to `onError` when a computed value cannot be stored. The caller has got the value all the same. `cause` is
+ * what was thrown while it was copied, by a getter for instance.
+ */
 export class UnsupportedValueError extends RelayCacheError {
   readonly name = 'UnsupportedValueError' as const
   readonly code: typeof RelayCacheErrorCode.unsupportedValue = RelayCacheErrorCode.unsupportedValue
 
-  constructor(what: string) {
-    super(`A value was not stored because it holds ${what}; return plain data`)
+  constructor(what: string, options?: ErrorOptions) {
+    super(`A value was not stored because it holds ${what}; return plain data`, options)
   }
 }

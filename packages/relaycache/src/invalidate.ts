@@ -19,8 +19,8 @@ export interface Invalidated {
 }
 
 /**
- * Takes every value with one of the tags out of the cache. Once it resolves, no value whose computation began
- * before is served again, by any process; call it after the transaction that changed the data has committed.
+ * Takes every value with one of the tags out of the cache. No call that begins after it resolved, in any process,
+ * returns a value whose computation began before it; call it after the transaction that changed the data has committed.
  * Its cost grows with the number of tags, not with the number of values.
  *
  * @throws {InvalidationUnconfirmedError} when the backend did not confirm

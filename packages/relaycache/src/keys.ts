@@ -21,6 +21,12 @@ export function callKey(name: string, args: readonly unknown[]): string {
   return `${text})`
 }
 
+/** The key itself. @throws {UnsupportedKeyError} when it has a lone surrogate: in UTF-8 it would be another key */
+export function wellFormedKey(key: string): string {
+  if (key.isWellFormed()) return key
+  throw new UnsupportedKeyError('text with a lone surrogate')
+}
+
 function canonical(value: unknown, depth = 0): string {
   if (typeof value === 'number') return value === 0 && 1 / value < 0 ? '-0' : `${value}`
   if (typeof value === 'string') return quote(value)
@@ -51,6 +57,7 @@ const canonicalVisitor: Visitor<string> = {
 /** Characters that JSON escapes and that would make the quoted text ambiguous, here or after UTF-8 encoding. */
 const NEEDS_ESCAPE = /["\\\ud800-\udfff]/
 
-function quote(text: string): string {
+/** The text in double quotes. What follows them cannot be taken for a part of it. */
+export function quote(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`
 }

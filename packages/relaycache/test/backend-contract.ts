@@ -1,6 +1,13 @@
 import { eventually } from '@outrider/test-kit'
-import { beforeEach, describe, expect, it } from 'vitest'
-import { cache, invalidate, type CacheBackend, type OnError } from '../src/index.ts'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  cache,
+  invalidate,
+  UnsupportedKeyError,
+  UnsupportedValueError,
+  type CacheBackend,
+  type OnError,
+} from '../src/index.ts'
 import { latch } from './latch.ts'
 
 /** Makes a new, empty backend. Backends of one test with the same `name` share their values, if any can. */
@@ -43,7 +50,7 @@ export function describeBackend(name: string, create: CreateBackend): void {
       })
 
       it('keeps keys apart that look alike', async () => {
-        const keys = ['a', 'a}', '{a}', 'A', 'a ', 'ä', '\n', '']
+        const keys = ['a', 'a}', '{a}', '}', '-}', '--}', '-', '-a', 'A', 'a ', 'ä', '\n', '']
         for (const key of keys) await backend.set(key, key)
         for (const key of keys) expect(await backend.get(key)).toEqual({ hit: true, value: key })
       })
@@ -79,6 +86,17 @@ export function describeBackend(name: string, create: CreateBackend): void {
         await backend.invalidateTags(['x', 'z', 'never used'])
         const left = await Promise.all(['a', 'b', 'c', 'd'].map((key) => backend.has(key)))
         expect(left).toEqual([false, false, false, true])
+      })
+
+      it('refuses keys and tags that are not well-formed, and takes pairs of surrogates', async () => {
+        await expect(backend.get('\ud800')).rejects.toThrow(UnsupportedKeyError)
+        await expect(backend.set('a\udc00', 1)).rejects.toThrow(UnsupportedKeyError)
+        await expect(backend.has('\ud800')).rejects.toThrow(UnsupportedKeyError)
+        await expect(backend.delete('\ud800')).rejects.toThrow(UnsupportedKeyError)
+        await expect(backend.set('a', 1, { tags: ['\ud800'] })).rejects.toThrow('Expected every tag to be')
+        await expect(backend.invalidateTags(['\ud800'])).rejects.toThrow('Expected every tag to be')
+        await backend.set('\ud83d\ude00', 1, { tags: ['\ud83d\ude00'] })
+        expect(await backend.has('\ud83d\ude00')).toBe(true)
       })
 
       it('tells what it holds and did', async () => {
@@ -176,7 +194,15 @@ export function describeBackend(name: string, create: CreateBackend): void {
         class Book {
           title = 'Dune'
         }
-        const values = [() => 1, { deep: [Symbol('s')] }, cyclic, new Book()]
+        const nameless = Object.defineProperty(new Book(), 'constructor', { value: undefined })
+        const values = [
+          () => 1,
+          { deep: [Symbol('s')] },
+          { deep: { [Symbol('s')]: 1 } },
+          cyclic,
+          new Book(),
+          nameless,
+        ]
         for (const [index, value] of values.entries()) {
           const get = cache({ ttl: 60, backend: reporting, key: `get${index}` }, async () => value)
           expect(await get()).toBe(value)
@@ -185,9 +211,47 @@ export function describeBackend(name: string, create: CreateBackend): void {
         expect(errors).toEqual([
           'RELAYCACHE_UNSUPPORTED_VALUE A value was not stored because it holds a function; return plain data',
           'RELAYCACHE_UNSUPPORTED_VALUE A value was not stored because it holds a symbol; return plain data',
+          'RELAYCACHE_UNSUPPORTED_VALUE A value was not stored because it holds a symbol key; return plain data',
           'RELAYCACHE_UNSUPPORTED_VALUE A value was not stored because it holds a cycle or more than 500 levels; return plain data',
           'RELAYCACHE_UNSUPPORTED_VALUE A value was not stored because it holds an instance of Book; return plain data',
+          'RELAYCACHE_UNSUPPORTED_VALUE A value was not stored because it holds an instance of a class without a name; return plain data',
         ])
+      })
+
+      it('gives values to the caller that throw when they are copied, and says what they throw', async () => {
+        const errors: unknown[] = []
+        const reporting = create({ onError: (error) => errors.push(error) })
+        const cause = new Error('not loaded yet')
+        const lazy = Object.defineProperty({}, 'author', {
+          enumerable: true,
+          get() {
+            throw cause
+          },
+        })
+        const get = cache({ ttl: 60, backend: reporting }, async function get() {
+          return lazy
+        })
+        expect(await get()).toBe(lazy)
+        expect(await reporting.set('a', lazy)).toBe(false)
+        const expected = new UnsupportedValueError('content that cannot be copied', { cause })
+        expect(errors).toEqual([expected, expected])
+      })
+
+      it('goes on when its onError throws', async () => {
+        const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+        const throwing = create({
+          onError() {
+            throw new Error('from onError')
+          },
+        })
+        const get = cache({ ttl: 60, backend: throwing }, async function get() {
+          return anonymous
+        })
+        expect(await get()).toBe(anonymous)
+        expect(warn.mock.calls.map(([warning]) => String(warning).split('\n', 1)[0])).toEqual([
+          'The onError option of a cache threw Error: from onError',
+        ])
+        warn.mockRestore()
       })
 
       it('serves the old value during a refresh, and the new one after it', async () => {
@@ -207,14 +271,121 @@ export function describeBackend(name: string, create: CreateBackend): void {
         expect(await get.lookup()).toEqual({ value: 2, status: 'hit' })
       })
 
-      it('validates the tags an entry was stored with, whatever the reader expects', async () => {
-        const before = cache({ ttl: 60, backend, key: 'get', tags: ['old', 'common'] }, async () => 'value')
+      it.each([
+        { stored: ['old', 'common'], later: { value: 'other', status: 'miss' } },
+        { stored: [], later: { value: 'value', status: 'hit' } },
+      ])('validates the tags $stored of an entry, whatever the reader expects', async ({ stored, later }) => {
+        const before = cache({ ttl: 60, backend, key: 'get', tags: stored }, async () => 'value')
         const after = cache({ ttl: 60, backend, key: 'get', tags: ['new'] }, async () => 'other')
         await before()
         expect(await after.lookup()).toEqual({ value: 'value', status: 'hit' })
         expect(await backend.get(after.keyOf())).toEqual({ hit: true, value: 'value' })
-        await invalidate({ tags: ['old'], backend })
-        expect(await after.lookup()).toEqual({ value: 'other', status: 'miss' })
+        await invalidate({ tags: ['old', 'new'], backend })
+        expect(await after.lookup()).toEqual(later)
+      })
+
+      it('runs the function once for refreshes that are called together', async () => {
+        let computed = 0
+        const get = cache({ ttl: 60, backend }, async function get() {
+          computed += 1
+          return { computed }
+        })
+        const refreshed = await Promise.all([get.refresh(), get.refresh(), get.refresh()])
+        expect(refreshed).toEqual(refreshed.map(() => ({ computed: 1 })))
+        expect(await get.peek()).toEqual({ hit: true, value: { computed: 1 } })
+        expect(await get.refresh()).toEqual({ computed: 2 })
+      })
+
+      it('lets lookups join a refresh', async () => {
+        const go = latch()
+        let computed = 0
+        const get = cache({ ttl: 60, backend }, async function get() {
+          computed += 1
+          await go.opened
+          return { computed }
+        })
+        const refreshed = get.refresh()
+        const looked = [get.lookup(), get.lookup()]
+        await eventually(() => backend.counters.coalesced + backend.counters.misses === 2)
+        go.open()
+        expect(await refreshed).toEqual({ computed: 1 })
+        for (const { value } of await Promise.all(looked)) expect(value).toEqual({ computed: 1 })
+      })
+
+      it('runs the function again for a refresh that is called while it runs', async () => {
+        const go = latch()
+        const reading = latch()
+        let version = 1
+        const get = cache({ ttl: 60, backend }, async function get() {
+          const result = version
+          reading.open()
+          if (result === 1) await go.opened
+          return result
+        })
+        const older = get.refresh()
+        await reading.opened
+        version = 2
+        expect(await get.refresh()).toBe(2)
+        go.open()
+        expect(await older).toBe(1)
+        expect(await get.peek()).toEqual({ hit: true, value: 2 })
+      })
+    })
+
+    describe('when a value expires while it is refreshed', () => {
+      /** A cached counter whose old value has expired while its refresh runs. */
+      async function expiredDuringRefresh() {
+        const go = latch()
+        let computed = 0
+        const get = cache({ ttl: '100ms', backend, tags: ['t'] }, async function get() {
+          computed += 1
+          const result = computed
+          if (result === 2) await go.opened
+          return result
+        })
+        await get()
+        const refreshed = get.refresh()
+        await eventually(async () => expect(await get.peek()).toEqual({ hit: false }))
+        return { get, go, refreshed }
+      }
+
+      it('refresh before expiry survives a slow function, and the old value does not', async () => {
+        const { get, go, refreshed } = await expiredDuringRefresh()
+        go.open()
+        expect(await refreshed).toBe(2)
+        expect(await get.peek()).toEqual({ hit: true, value: 2 })
+      })
+
+      it('lets readers join the refresh', async () => {
+        const { get, go, refreshed } = await expiredDuringRefresh()
+        const joined = get.lookup()
+        await eventually(async () => expect((await backend.stats()).coalesced).toBe(1))
+        go.open()
+        expect(await joined).toEqual({ value: 2, status: 'coalesced' })
+        expect(await refreshed).toBe(2)
+      })
+
+      const removals: [string, (key: string) => Promise<unknown>][] = [
+        ['its tag is invalidated', () => invalidate({ tags: ['t'], backend })],
+        ['its key is deleted', (key) => backend.delete(key)],
+        ['the cache is cleared', () => backend.clear()],
+      ]
+      it.each(removals)('does not keep the refreshed value when %s after that', async (_, remove) => {
+        const { get, go, refreshed } = await expiredDuringRefresh()
+        await remove(get.keyOf())
+        go.open()
+        expect(await refreshed).toBe(2)
+        expect(await get.peek()).toEqual({ hit: false })
+        expect(await get()).toBe(3)
+      })
+
+      it('does not keep the refreshed value over one that was set after it began', async () => {
+        const { get, go, refreshed } = await expiredDuringRefresh()
+        await backend.set(get.keyOf(), 'set', { tags: ['t'], ttl: '20ms' })
+        await eventually(async () => expect(await get.peek()).toEqual({ hit: false }))
+        go.open()
+        expect(await refreshed).toBe(2)
+        expect(await get.peek()).toEqual({ hit: false })
       })
     })
 
@@ -278,3 +449,5 @@ export function describeBackend(name: string, create: CreateBackend): void {
     })
   })
 }
+
+function anonymous(): void {}

@@ -6,11 +6,11 @@ import {
   type TestRedisCluster,
 } from '@outrider/test-kit'
 import type { Cluster, Redis } from 'ioredis'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { InMemoryCache, type OnError } from '../src/index.ts'
 import { RedisCache, type RedisClient } from '../src/redis/index.ts'
 import { describeBackend } from './backend-contract.ts'
-import { connect, connectCluster } from './redis-clients.ts'
+import { connect, connectCluster, type ClientOptions } from './redis-clients.ts'
 
 let caches = 0
 
@@ -24,22 +24,28 @@ describeBackend('InMemoryCache', (options) => new InMemoryCache(options))
 
 describeWith('redis', 'with Redis', () => {
   let redis: TestRedis
-  let client: Redis
-  let prefixed: Redis
+  let clients: Map<string, Redis>
+  const kinds: [string, ClientOptions][] = [
+    ['RedisCache', {}],
+    ['RedisCache on a client with a keyPrefix', { keyPrefix: 'app:' }],
+    ['RedisCache on a client with automatic pipelining', { enableAutoPipelining: true }],
+    ['RedisCache on a client that replies with strings', { stringNumbers: true }],
+  ]
   beforeAll(async () => {
     redis = await startRedis()
-    client = await connect(redis.port)
-    prefixed = await connect(redis.port, { keyPrefix: 'app:' })
-    await client.flushall()
+    const open = async ([name, options]: [string, ClientOptions]) =>
+      [name, await connect(redis.port, options)] as const
+    clients = new Map(await Promise.all(kinds.map(open)))
+    await clients.get('RedisCache')?.flushall()
   })
   afterAll(async () => {
-    client.disconnect()
-    prefixed.disconnect()
+    for (const client of clients.values()) client.disconnect()
     await redis.stop()
   })
 
-  describeBackend('RedisCache', (options) => createRedisCache(client, options))
-  describeBackend('RedisCache on a client with a keyPrefix', (options) => createRedisCache(prefixed, options))
+  for (const [name] of kinds) {
+    describeBackend(name, (options) => createRedisCache(clients.get(name) ?? expect.fail(), options))
+  }
 })
 
 describeWith('redis', 'with a Redis Cluster', () => {

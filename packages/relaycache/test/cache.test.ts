@@ -6,6 +6,7 @@ import {
   InMemoryCache,
   invalidate,
   setDefaultBackend,
+  UnsupportedKeyError,
   type CacheBackend,
 } from '../src/index.ts'
 import { RedisCache } from '../src/redis/index.ts'
@@ -27,7 +28,7 @@ describe('cache() makes keys', () => {
 
   it('from a key text in place of the name, within a namespace', () => {
     const get = cache({ ttl: 1, key: 'book', namespace: 'shop' }, (_id: number) => 1)
-    expect(get.keyOf(1)).toBe('shop:book(1)')
+    expect(get.keyOf(1)).toBe('"shop":book(1)')
   })
 
   it('as a key function says', () => {
@@ -35,7 +36,14 @@ describe('cache() makes keys', () => {
       { ttl: 1, namespace: 'shop', key: (slug: string) => `top:${slug}` },
       (_slug: string) => 1,
     )
-    expect(get.keyOf('sci-fi')).toBe('shop:top:sci-fi')
+    expect(get.keyOf('sci-fi')).toBe('"shop":top:sci-fi')
+  })
+
+  it('that differ wherever namespace and key differ', () => {
+    const keyOf = (namespace: string, key: string) =>
+      cache({ ttl: 1, namespace, key: () => key }, anything).keyOf()
+    expect(keyOf('acme', 'eu:list')).not.toBe(keyOf('acme:eu', 'list'))
+    expect(keyOf('a":b', 'c')).not.toBe(keyOf('a', 'b":c'))
   })
 
   it('as a keyBuilder says', () => {
@@ -49,6 +57,16 @@ describe('cache() makes keys', () => {
   it('and rejects a call whose arguments make none', async () => {
     const get = cache({ ttl: 1 }, function get(_callback: () => void) {})
     await expect(get(() => undefined)).rejects.toMatchObject({ code: 'RELAYCACHE_UNSUPPORTED_KEY' })
+  })
+
+  it('and refuses text with a lone surrogate, which would be the same key as another', async () => {
+    expect(() => cache({ ttl: 1, key: 'a\ud800' }, anything)).toThrow(UnsupportedKeyError)
+    const byKey = cache({ ttl: 1, key: (id: string) => id }, (_id: string) => 1)
+    await expect(byKey('\ud800')).rejects.toThrow(UnsupportedKeyError)
+    expect(await byKey('\ud83d\ude00')).toBe(1)
+    const byArguments = cache({ ttl: 1, key: 'a', namespace: '\ud800' }, (_id: string) => 1)
+    expect(byArguments.keyOf('\ud800')).not.toBe(byArguments.keyOf('\udc00'))
+    expect(byArguments.keyOf('\ud800').isWellFormed()).toBe(true)
   })
 
   it.each([[1], [''], [undefined]])('and rejects a call whose key function returns %j', async (key) => {
@@ -117,6 +135,9 @@ describe('cache() refuses', () => {
     )
     expect(options({ tags: [1] })).toThrow('Expected every tag to be a string that is not empty, got number')
     expect(options({ tags: [''] })).toThrow('Expected every tag to be a string')
+    expect(options({ tags: ['\ud800'] })).toThrow(
+      new TypeError('Expected every tag to be well-formed, got a lone surrogate'),
+    )
     expect(options({ key: 1 })).toThrow('Expected key to be a string or a function, got 1 (number)')
     expect(options({ namespace: 1 })).toThrow('Expected namespace to be a string, got 1 (number)')
     expect(options({ backend: {} })).toThrow('Expected backend to be a cache backend')
@@ -150,8 +171,11 @@ describe('backends and invalidate() refuse', () => {
   })
 
   it('values out of range or of the wrong type', async () => {
-    for (const maxItems of [0, -1, 1.5, Infinity])
-      expect(() => new InMemoryCache({ maxItems })).toThrow(RangeError)
+    for (const maxItems of [0, -1, 1.5, Infinity, 2 ** 24 + 1, Number.MAX_SAFE_INTEGER]) {
+      expect(() => new InMemoryCache({ maxItems })).toThrow(
+        new RangeError(`Expected maxItems to be an integer from 1 to 16777216, got ${maxItems} (number)`),
+      )
+    }
     expect(() => new InMemoryCache({ defaultTtl: 0 })).toThrow(RangeError)
     expect(() => new InMemoryCache({ isolation: 'copy' as 'clone' })).toThrow("'freeze', 'clone' or 'shared'")
     await expect(backend.set('a', 1, { ttl: -1 })).rejects.toThrow(RangeError)

@@ -4,9 +4,11 @@ import {
   cache,
   InMemoryCache,
   invalidate,
+  InvalidationUnconfirmedError,
   isRelayCacheError,
   type CachedFunction,
 } from '@outrider/relaycache'
+import { RedisCache, type RedisClient } from '@outrider/relaycache/redis'
 
 async function main(): Promise<void> {
   const backend = new InMemoryCache({ defaultTtl: '1h' })
@@ -26,6 +28,13 @@ async function main(): Promise<void> {
   await assert.rejects(
     cache({ ttl: 1, key: 'symbols' }, (x: symbol) => x.toString())(Symbol('no')),
     isRelayCacheError,
+  )
+
+  // The entries share their classes.
+  const closed = { status: 'end', isCluster: false, options: { enableOfflineQueue: false }, mgetBuffer() {} }
+  await assert.rejects(
+    invalidate({ tags: ['books'], backend: new RedisCache(closed as unknown as RedisClient) }),
+    (error) => error instanceof InvalidationUnconfirmedError,
   )
 }
 

@@ -20,6 +20,14 @@ describe('InMemoryCache', () => {
     expect(await backend.has('own')).toBe(false)
   })
 
+  it('lets a value expire while only promises keep the process busy', async () => {
+    const backend = new InMemoryCache()
+    await backend.set('a', 1, { ttl: '20ms' })
+    const until = performance.now() + 1000
+    while (performance.now() < until && (await backend.has('a')));
+    expect(performance.now()).toBeLessThan(until)
+  })
+
   it('drops what was not used for longest when it is full', async () => {
     const backend = new InMemoryCache({ maxItems: 2 })
     await backend.set('a', 1)

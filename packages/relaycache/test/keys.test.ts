@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnChild } from '@outrider/test-kit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hashKey, UnsupportedKeyError } from '../src/index.ts'
@@ -47,12 +47,26 @@ describe('keys of arguments', () => {
     }
     const cycle: unknown[] = []
     cycle.push(cycle)
-    for (const arg of [anonymous, Symbol('s'), { deep: [Symbol('s')] }, new User(), cycle, /x/]) {
+    const nameless = Object.defineProperty(new User(), 'constructor', { value: undefined })
+    for (const arg of [anonymous, Symbol('s'), { deep: [Symbol('s')] }, new User(), cycle, /x/, nameless]) {
       expect(() => key(arg)).toThrow(UnsupportedKeyError)
     }
     expect(() => key(new User())).toThrow(
       'Cannot make a cache key from an instance of User; give a key function that picks plain data',
     )
+  })
+})
+
+describe('members with a symbol for a key', () => {
+  const gt = Symbol('gt')
+
+  it('make no key, at any depth', () => {
+    expect(() => key({ age: { [gt]: 18 } })).toThrow('Cannot make a cache key from a symbol key')
+    expect(() => hashKey([{ [gt]: 18, age: 1 }])).toThrow(UnsupportedKeyError)
+  })
+
+  it('do not matter where they are not enumerable', () => {
+    expect(key(Object.defineProperty({ age: 18 }, gt, { value: 1 }))).toBe(key({ age: 18 }))
   })
 })
 
@@ -63,10 +77,10 @@ describe('hashKey', () => {
     expect(hashKey('x'.repeat(100_000))).toHaveLength(43)
   })
 
-  it('is the same in every process', () => {
-    const script = `require('node:crypto').createHash('sha256').update('{"page":1,"q":"dune"}').digest('base64url')`
-    const elsewhere = execFileSync(process.execPath, ['-p', script], { encoding: 'utf8' }).trim()
-    expect(hashKey({ q: 'dune', page: 1 })).toBe(elsewhere)
+  it('is the same in every process', async () => {
+    const elsewhere = await spawnChild(new URL('fixtures/hash-key.ts', import.meta.url)).exited
+    expect(elsewhere).toMatchObject({ code: 0, stdout: hashKey({ page: 1, q: 'dune' }) })
+    expect(elsewhere.stdout).toBe('b6hRzntkZus3Ye1jwb23bTDi81vBbuoa5n1CWmM_DkE')
   })
 })
 

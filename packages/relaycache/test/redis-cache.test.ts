@@ -1,8 +1,9 @@
-import { describeWith, startRedis, startRedisCluster, type TestRedis } from '@outrider/test-kit'
+import { describeWith, eventually, startRedis, startRedisCluster, type TestRedis } from '@outrider/test-kit'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cache, invalidate } from '../src/index.ts'
 import { RedisCache } from '../src/redis/index.ts'
+import { latch } from './latch.ts'
 import { connect, connectCluster } from './redis-clients.ts'
 
 describeWith('redis', 'RedisCache', () => {
@@ -88,6 +89,53 @@ describeWith('redis', 'RedisCache', () => {
     for (const key of await client.keys('*')) expect(await client.pttl(key), key).toBeGreaterThan(0)
   })
 
+  it('stores a value in place of an invalidated one that expires while the function runs', async () => {
+    const go = latch()
+    let computed = 0
+    const get = cache({ ttl: 60, backend, tags: ['x'] }, async function get() {
+      computed += 1
+      if (computed > 1) await go.opened
+      return computed
+    })
+    await get()
+    await backend.invalidateTags(['x'])
+    await client.pexpire('myapp:{get()}', 100)
+    const second = get()
+    await eventually(() => computed === 2)
+    expect(await client.pttl('myapp:{get()}')).toBeGreaterThan(1000)
+    expect(await client.strlen('myapp:{get()}')).toBe(28)
+    go.open()
+    await second
+    expect(await get.lookup()).toEqual({ value: 2, status: 'hit' })
+  })
+
+  it('does not extend the life of a value by a refresh that fails', async () => {
+    let computed = 0
+    const get = cache({ ttl: '1s', backend }, async function get() {
+      computed += 1
+      if (computed > 1) throw new Error('no value')
+      return computed
+    })
+    await get()
+    await expect(get.refresh()).rejects.toThrow('no value')
+    expect(await client.pttl('myapp:{get()}')).toBeLessThanOrEqual(1000)
+    expect(await get.peek()).toEqual({ hit: true, value: 1 })
+    await eventually(async () => expect(await get.peek()).toEqual({ hit: false }))
+  })
+
+  it('leaves one key behind for a value that was refreshed or deleted', async () => {
+    const get = cache({ ttl: 60, backend }, async function get() {
+      return 1
+    })
+    await get()
+    await get.refresh()
+    expect(await client.keys('myapp:{*')).toEqual(['myapp:{get()}'])
+    await Promise.allSettled([get.refresh(), get.invalidate()])
+    await get.invalidate()
+    expect(await client.keys('myapp:{*')).toEqual([])
+    expect((await backend.stats()).totalKeys).toBe(0)
+  })
+
   it('keeps tags at least as long as the values that use them', async () => {
     await backend.set('short', 1, { ttl: '1m', tags: ['x'] })
     await backend.set('long', 1, { ttl: '30d', tags: ['x'] })
@@ -130,6 +178,22 @@ describeWith('redis', 'RedisCache', () => {
     expect(warnings).toEqual(['RELAYCACHE_OFFLINE_QUEUE'])
   })
 
+  it('refuses a client that reads from a replica', () => {
+    const offline = { lazyConnect: true, enableOfflineQueue: false } as const
+    const sentinels = [{ host: '127.0.0.1' }]
+    const refused: [Redis, string][] = [
+      [new Redis({ ...offline, sentinels, name: 'main', role: 'slave' }), "role to be 'master'"],
+      [new Redis({ ...offline, readOnly: true }), 'readOnly to be false'],
+    ]
+    for (const [replica, expected] of refused) {
+      expect(() => new RedisCache(replica)).toThrow(
+        new TypeError(`Expected ${expected}: a replica may still hold what was invalidated`),
+      )
+    }
+    const master = new Redis({ ...offline, sentinels, name: 'main', role: 'master', readOnly: false })
+    expect(() => new RedisCache(master)).not.toThrow()
+  })
+
   it('refuses a Cluster client that reads from replicas', () => {
     for (const scaleReads of ['slave', 'all', () => []]) {
       const replicas = new Cluster([], { lazyConnect: true, enableOfflineQueue: false, scaleReads } as object)
@@ -167,28 +231,39 @@ describeWith('redis', 'RedisCache', () => {
 })
 
 describeWith('redis', 'RedisCache on a Cluster', () => {
-  it('sends no command that touches more than one key', async () => {
+  it('sends no command that touches two slots', async () => {
     await using nodes = await startRedisCluster()
     const client = await connectCluster(nodes.nodes)
     const backend = new RedisCache(client, { deadline: '10s' })
-    const sent: string[] = []
+    const sent: { name: string; keys: string[] }[] = []
     for (const node of client.nodes('master')) {
       const send = node.sendCommand.bind(node)
       node.sendCommand = (command, ...rest) => {
-        sent.push(`${command.name} ${command.getKeys().length}`)
+        sent.push({ name: command.name, keys: command.getKeys().map(String) })
         return send(command, ...rest)
       }
     }
-    await backend.set('a', 1, { tags: ['x', 'y'] })
-    await backend.get('a')
+    const keys = ['a', '', '}', '-}', '{', '}a{b}']
+    for (const key of keys) {
+      await backend.set(key, 1, { tags: ['x', 'y'] })
+      expect(await backend.get(key)).toEqual({ hit: true, value: 1 })
+      await backend.delete(key)
+      const get = cache({ ttl: 60, backend, key: () => `get ${key}`, tags: ['x', 'y'] }, async () => 1)
+      await get()
+      await get.refresh()
+    }
     await backend.invalidateTags(['x', 'y'])
-    const withKeys = sent.filter((command) => !command.endsWith(' 0'))
-    expect(new Set(withKeys)).toEqual(new Set(['EVAL 1', 'get 1', 'del 1']))
+    const withKeys = sent.filter(({ keys }) => keys.length > 0)
+    expect(new Set(withKeys.map(({ name }) => name))).toEqual(new Set(['eval', 'get', 'del']))
+    for (const { keys } of withKeys) {
+      const slots = await Promise.all(keys.map((key) => client.cluster('KEYSLOT', key)))
+      expect(new Set(slots).size, keys.join(' ')).toBe(1)
+    }
     client.disconnect()
   })
 
-  it('gives values while a master is gone', async () => {
-    await using nodes = await startRedisCluster()
+  it('gives values while a master is gone, and uses the cache for what the others hold', async () => {
+    await using nodes = await startRedisCluster({ args: ['--cluster-require-full-coverage', 'no'] })
     const client = await connectCluster(nodes.nodes)
     const backend = new RedisCache(client, { invalidateDeadline: '100ms', onError: () => undefined })
     const double = cache(
@@ -199,11 +274,28 @@ describeWith('redis', 'RedisCache on a Cluster', () => {
     )
     const ids = Array.from({ length: 30 }, (_, index) => index)
     await Promise.all(ids.map((id) => double(id)))
-    await nodes.killNode(0)
+    const master = async (key: string) => Math.floor((await client.cluster('KEYSLOT', key)) / 5462)
+    const needed = await master('relaycache:meta:n:relaycache:')
+    const gone = needed === 0 ? 1 : 0
+    await nodes.killNode(gone)
     expect(await Promise.all(ids.map((id) => double(id)))).toEqual(ids.map((id) => id * 2))
     await expect(invalidate({ tags: ids.map((id) => `tag:${id}`), backend })).rejects.toMatchObject({
       code: 'RELAYCACHE_INVALIDATION_UNCONFIRMED',
     })
+    const masters = await Promise.all(
+      ids.map((id) =>
+        Promise.all([master(`relaycache:{${double.keyOf(id)}}`), master(`relaycache:meta:t:tag:${id}`)]),
+      ),
+    )
+    const others = ids.filter((id) => !masters[id]?.includes(gone))
+    const elsewhere = new RedisCache(client, { deadline: '10s' })
+    const again = cache(
+      { ttl: 60, backend: elsewhere, key: 'double', tags: (id: number) => [`tag:${id}`] },
+      (id) => id,
+    )
+    await Promise.all(others.map((id) => again(id)))
+    for (const id of others) expect(await again.lookup(id)).toMatchObject({ status: 'hit' })
+    expect(others.length).toBeGreaterThan(0)
     client.disconnect()
   })
 })

@@ -1,8 +1,14 @@
 import { once } from 'node:events'
-import { Cluster, Redis } from 'ioredis'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+
+/** What a test may ask of a client. */
+export type ClientOptions = Pick<
+  RedisOptions,
+  'keyPrefix' | 'enableAutoPipelining' | 'stringNumbers' | 'autoResendUnfulfilledCommands'
+>
 
 /** A connected client that fails at once while Redis is away, as the README asks for. */
-export async function connect(port: number, options: { keyPrefix?: string } = {}): Promise<Redis> {
+export async function connect(port: number, options: ClientOptions = {}): Promise<Redis> {
   const client = new Redis({
     host: '127.0.0.1',
     port,

@@ -7,10 +7,10 @@ import {
   type TestRedis,
 } from '@outrider/test-kit'
 import { Redis } from 'ioredis'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { cache, invalidate, InvalidationUnconfirmedError, type RelayCacheError } from '../src/index.ts'
 import { RedisCache, type RedisCacheOptions } from '../src/redis/index.ts'
-import { connect } from './redis-clients.ts'
+import { connect, type ClientOptions } from './redis-clients.ts'
 
 describeWith('redis', 'RedisCache when Redis fails', () => {
   let redis: TestRedis
@@ -23,13 +23,14 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
     errors = []
   })
   afterEach(async () => {
+    vi.useRealTimers()
     for (const client of clients) client.disconnect()
     await redis.kill('SIGCONT')
     await redis.stop()
   })
 
-  async function open(port: number, options: RedisCacheOptions = {}) {
-    const client = await connect(port)
+  async function open(port: number, options: RedisCacheOptions = {}, clientOptions: ClientOptions = {}) {
+    const client = await connect(port, clientOptions)
     clients.push(client)
     const backend = new RedisCache(client, {
       deadline: '500ms',
@@ -127,6 +128,57 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
     expect(await getBook(1)).toBe('Emma')
   })
 
+  describe('an invalidation that Redis refused', () => {
+    /** A process that only writes, and a reader of another one that still has the old value. */
+    async function openWriter() {
+      const { client, backend } = await open(redis.port)
+      const elsewhere = await open(redis.port)
+      const stillServed = async () => (await elsewhere.getBook.peek(1)).hit
+      await elsewhere.getBook(1)
+      const allowWrites = async (allowed: boolean) =>
+        elsewhere.client.config('SET', 'min-replicas-to-write', allowed ? '0' : '1')
+      await allowWrites(false)
+      await expect(invalidate({ tags: ['books'], backend })).rejects.toThrow(InvalidationUnconfirmedError)
+      return { client, backend, stillServed, allowWrites }
+    }
+
+    it('is sent again from time to time, also when nobody reads', async () => {
+      const { stillServed, allowWrites } = await openWriter()
+      await allowWrites(true)
+      expect(await stillServed()).toBe(true)
+      await eventually(async () => expect(await stillServed()).toBe(false))
+    })
+
+    it('is sent again with the next one that Redis confirms', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const { backend, stillServed, allowWrites } = await openWriter()
+      await allowWrites(true)
+      await invalidate({ tags: ['others'], backend })
+      await eventually(async () => expect(await stillServed()).toBe(false))
+    })
+
+    it('keeps this backend from storing what depends on it', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const { backend, allowWrites } = await openWriter()
+      await allowWrites(true)
+      expect(await backend.set('a', 1, { tags: ['books'] })).toBe(false)
+      await eventually(async () => expect(await backend.set('a', 1, { tags: ['books'] })).toBe(true))
+    })
+
+    it('is not sent again after the client was closed', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const { client, backend } = await openWriter()
+      expect(vi.getTimerCount()).toBe(1)
+      vi.advanceTimersByTime(1000)
+      await eventually(() => backend.counters.errors === 2)
+      client.disconnect()
+      await eventually(() => client.status === 'end')
+      vi.advanceTimersByTime(1000)
+      expect(vi.getTimerCount()).toBe(0)
+      expect(backend.counters.errors).toBe(2)
+    })
+  })
+
   it.each([
     '',
     'R',
@@ -196,6 +248,18 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
       proxy.cut()
       proxy.halfOpen(false)
       await expectHits(getBook)
+    })
+
+    it('sends an unconfirmed invalidation again when the line is back, also when nobody reads', async () => {
+      const { backend } = await open(proxy.port, {}, { autoResendUnfulfilledCommands: false })
+      const elsewhere = await open(redis.port)
+      await elsewhere.getBook(1)
+      proxy.halfOpen(true)
+      await expect(invalidate({ tags: ['books'], backend })).rejects.toThrow(InvalidationUnconfirmedError)
+      proxy.cut()
+      proxy.halfOpen(false)
+      expect(await elsewhere.getBook.peek(1)).toEqual({ hit: true, value: 'Dune' })
+      await eventually(async () => expect(await elsewhere.getBook.peek(1)).toEqual({ hit: false }))
     })
 
     it('never serves what an unconfirmed invalidation named, and sends it again', async () => {

@@ -8,6 +8,7 @@ import { connect, connectCluster } from './redis-clients.ts'
 
 const OPERATIONS = process.env['OUTRIDER_FAULTS'] === '1' ? 200_000 : 4000
 const ROWS = 8
+const WRITERS = 2
 
 interface Trial {
   readonly backends: readonly CacheBackend[]
@@ -17,18 +18,24 @@ interface Trial {
 
 /**
  * Readers and writers of a small table on several backends at once. A read is stale if it gives a version older than
- * one whose invalidation had resolved before the read began.
+ * one whose invalidation had resolved before the read began. Each row has one writer: what that passes to `set` right
+ * after its own change is still the latest version when the backend receives it.
  */
 async function countStaleReads({ backends, disturb }: Trial, random: Random) {
   const table = Array.from({ length: ROWS }, () => 0)
   const confirmed = [...table]
-  const counts = { reads: 0, stale: 0, computed: 0, hits: 0 }
+  const counts = { reads: 0, stale: 0, computed: 0, hits: 0, refreshed: 0, set: 0 }
   let left = OPERATIONS
   const running = () => left-- > 0
 
-  const readers = backends.map((backend) =>
+  const tagsOf = (row: number, reader: number) =>
+    [
+      ['all', `row:${row}`, `reader:${reader}`],
+      [`row:${row}`, 'all'],
+    ][reader % 2] ?? []
+  const readers = backends.map((backend, reader) =>
     cache(
-      { ttl: 60, backend, tags: (row: number) => [`row:${row}`, 'all'] },
+      { ttl: reader === 0 ? 60 : '40ms', backend, tags: (row: number) => tagsOf(row, reader) },
       async function read(row: number) {
         counts.computed += 1
         const version = table[row] ?? 0
@@ -41,20 +48,31 @@ async function countStaleReads({ backends, disturb }: Trial, random: Random) {
     while (running()) {
       const row = random.below(ROWS)
       const floor = confirmed[row] ?? 0
-      const { value, status } = await read.lookup(row)
+      const refreshes = random.below(20) === 0
+      const { value, status } = refreshes
+        ? { value: await read.refresh(row), status: 'refreshed' }
+        : await read.lookup(row)
       counts.reads += 1
       if (status === 'hit') counts.hits += 1
+      if (refreshes) counts.refreshed += 1
       if (value < floor) counts.stale += 1
       if (random.below(4) === 0) await work(random.below(3))
     }
   }
-  const keepWriting = async (backend: CacheBackend, read: (typeof readers)[number]) => {
+  const keepWriting = async (writer: number) => {
+    const backend = backends[writer] ?? expect.fail()
+    const read = readers[writer] ?? expect.fail()
     while (running()) {
-      const row = random.below(ROWS)
+      const row = WRITERS * random.below(ROWS / WRITERS) + writer
       const version = (table[row] ?? 0) + 1
       table[row] = version
-      const how = random.below(10)
-      if (how === 0) await backend.clear()
+      const how = random.below(12)
+      if (how > 9) {
+        const ttl = random.below(2) === 0 ? '40ms' : '1m'
+        const stored = await backend.set(read.keyOf(row), version, { ttl, tags: tagsOf(row, writer) })
+        if (stored) counts.set += 1
+        else await read.invalidate(row)
+      } else if (how === 0) await backend.clear()
       else if (how < 3) await read.invalidate(row)
       else await invalidate({ tags: how < 5 ? ['all'] : [`row:${row}`], backend })
       confirmed[row] = Math.max(confirmed[row] ?? 0, version)
@@ -70,7 +88,7 @@ async function countStaleReads({ backends, disturb }: Trial, random: Random) {
   }
   await Promise.all([
     ...readers.flatMap((read) => [keepReading(read), keepReading(read), keepReading(read)]),
-    ...readers.slice(0, 2).map((read, index) => keepWriting(backends[index] ?? expect.fail(), read)),
+    ...Array.from({ length: WRITERS }, (_, writer) => keepWriting(writer)),
     keepDisturbing(),
   ])
   return counts
@@ -83,6 +101,8 @@ async function expectNoStaleReads(trial: Trial): Promise<void> {
   process.stderr.write(`staleness: ${told}\n`)
   expect(counts.hits, told).toBeGreaterThan(0)
   expect(counts.computed, told).toBeGreaterThan(0)
+  expect(counts.refreshed, told).toBeGreaterThan(0)
+  expect(counts.set, told).toBeGreaterThan(0)
   expect(counts.stale, told).toBe(0)
 }
 
@@ -98,7 +118,7 @@ function delivering(client: RedisClient, random: Random) {
       if (typeof member !== 'function') return member
       return (...args: unknown[]): unknown => {
         const send = (): Promise<unknown> => Reflect.apply(member, target, args) as Promise<unknown>
-        if (property === 'callBuffer' || property === 'del') underway.add(work(random.below(10)).then(send))
+        if (property === 'eval' || property === 'del') underway.add(work(random.below(10)).then(send))
         return send()
       }
     },

@@ -10,11 +10,13 @@ import {
   type Shared,
 } from '../backend.ts'
 import { ttlToMs, type Ttl } from '../duration.ts'
-import { isRelayCacheError } from '../errors.ts'
+import { wellFormedKey } from '../keys.ts'
 import { checkOptionNames, describe } from '../options.ts'
 import { createReporter, type OnError } from '../reporter.ts'
 import { resolveSetOptions, type SetOptions } from '../set-options.ts'
+import { storable } from '../storable.ts'
 import { distinctTags } from '../tags.ts'
+import { Clock } from './clock.ts'
 import { clone, isolate, type Isolated, type Isolation } from './isolation.ts'
 import { areAlive, TagTokens, type Token } from './tag-tokens.ts'
 
@@ -22,7 +24,10 @@ import { areAlive, TagTokens, type Token } from './tag-tokens.ts'
 export interface InMemoryCacheOptions {
   /** Time to live of a `set` that names none. A bare number is seconds. @default 300 */
   readonly defaultTtl?: Ttl | undefined
-  /** How many values are held; the least recently used one makes room for the next. An integer > 0. @default 10_000 */
+  /**
+   * How many values are held; the least recently used one makes room for the next. An integer from 1 to 2^24, the most
+   * that a Map can hold; memory for the bookkeeping of that many is taken at once. @default 10_000
+   */
   readonly maxItems?: number | undefined
   /** How values are kept apart from their callers. @default 'freeze' */
   readonly isolation?: Isolation | undefined
@@ -31,6 +36,7 @@ export interface InMemoryCacheOptions {
 }
 
 const OPTION_NAMES = ['defaultTtl', 'maxItems', 'isolation', 'onError'] as const
+const MAX_ITEMS = 2 ** 24
 const ISOLATIONS = new Set<unknown>(['freeze', 'clone', 'shared'])
 
 /** The statistics of a cache in this process: every count is exact. */
@@ -75,8 +81,10 @@ export class InMemoryCache implements CacheBackend {
   constructor(options: InMemoryCacheOptions = {}) {
     checkOptionNames('InMemoryCache', options, OPTION_NAMES)
     const { defaultTtl = 300, maxItems = 10_000, isolation = 'freeze', onError } = options
-    if (!Number.isSafeInteger(maxItems) || maxItems < 1) {
-      throw new RangeError(`Expected maxItems to be an integer > 0, got ${describe(maxItems)}`)
+    if (!Number.isSafeInteger(maxItems) || maxItems < 1 || maxItems > MAX_ITEMS) {
+      throw new RangeError(
+        `Expected maxItems to be an integer from 1 to ${MAX_ITEMS}, got ${describe(maxItems)}`,
+      )
     }
     if (!ISOLATIONS.has(isolation)) {
       throw new TypeError(
@@ -89,20 +97,20 @@ export class InMemoryCache implements CacheBackend {
     this.#entries = new LRUCache({
       max: maxItems,
       dispose: (entry) => this.#tokens.release(entry.tokens),
-      // For fake timers: they replace `performance`, and begin at 0, which lru-cache takes for "no ttl".
-      perf: { now: () => performance.now() + 1 },
+      perf: new Clock(),
+      ttlResolution: 0,
     })
   }
 
   async get(key: string): Promise<Lookup> {
-    const found = this.peek(key)
+    const found = this.peek(wellFormedKey(key))
     this.counters[found.hit ? 'hits' : 'misses'] += 1
     return found
   }
 
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
     const { ttlMs, tags } = resolveSetOptions(options, this.#defaultTtlMs)
-    const capture = this.renew(key, () => tags)
+    const capture = this.renew(wellFormedKey(key), () => tags)
     try {
       return this.#put(capture, value, ttlMs) !== undefined
     } finally {
@@ -111,12 +119,12 @@ export class InMemoryCache implements CacheBackend {
   }
 
   async delete(key: string): Promise<void> {
-    this.#entries.delete(key)
+    this.#entries.delete(wellFormedKey(key))
     this.#captures.delete(key)
   }
 
   async has(key: string): Promise<boolean> {
-    return this.#find(key) !== undefined
+    return this.#find(wellFormedKey(key)) !== undefined
   }
 
   async clear(): Promise<void> {
@@ -187,15 +195,8 @@ export class InMemoryCache implements CacheBackend {
 
   /** The isolated value, stored if the capture still holds; `undefined` when it cannot be isolated. */
   #put(capture: MemoryCapture, value: unknown, ttlMs: number): Isolated | undefined {
-    let held: Isolated
-    try {
-      held = isolate(value, this.#isolation)
-    } catch (error) {
-      if (!isRelayCacheError(error)) throw error
-      this.#report(error)
-      return undefined
-    }
-    if (this.#captures.get(capture.key) === capture && areAlive(capture.tokens)) {
+    const held = storable(() => isolate(value, this.#isolation), this.#report)
+    if (held && this.#captures.get(capture.key) === capture && areAlive(capture.tokens)) {
       this.#entries.set(capture.key, { hit: true, ...held, tokens: capture.tokens }, { ttl: ttlMs })
       capture.tokens = []
     }

@@ -14,7 +14,7 @@ export interface RedisClient extends RedisNode {
   getBuffer(key: string): Promise<Buffer | null>
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>
   del(keys: string[]): Promise<number>
-  callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>
+  eval(script: string, keyCount: number, ...keysAndArgs: (string | number | Buffer)[]): Promise<unknown>
   /** A Cluster has nodes. */
   nodes?(role: 'master'): RedisNode[]
 }
@@ -24,6 +24,8 @@ export interface RedisClientOptions {
   readonly enableOfflineQueue?: boolean | undefined
   readonly keyPrefix?: string | Buffer | undefined
   readonly scaleReads?: unknown
+  readonly role?: unknown
+  readonly readOnly?: boolean | undefined
 }
 
 const clientsThatQueue = new WeakSet<RedisClient>()
@@ -37,16 +39,20 @@ export function checkClient(client: RedisClient): void {
   if (typeof client !== 'object' || client === null || typeof client.mgetBuffer !== 'function') {
     throw new TypeError('Expected an ioredis client: new Redis() or new Cluster()')
   }
-  const { enableOfflineQueue, scaleReads } = client.options
-  if (client.isCluster && scaleReads !== undefined && scaleReads !== 'master') {
-    throw new TypeError("Expected scaleReads to be 'master': a replica may still hold what was invalidated")
-  }
+  const { enableOfflineQueue, scaleReads = 'master', role = 'master', readOnly = false } = client.options
+  if (client.isCluster && scaleReads !== 'master') throw readsFromReplicas("scaleReads to be 'master'")
+  if (role !== 'master') throw readsFromReplicas("role to be 'master'")
+  if (readOnly) throw readsFromReplicas('readOnly to be false')
   if (enableOfflineQueue === false || clientsThatQueue.has(client)) return
   clientsThatQueue.add(client)
   process.emitWarning(
     'The Redis client given to RedisCache queues commands while it is not connected. Set enableOfflineQueue: false',
     { type: 'RelayCacheWarning', code: 'RELAYCACHE_OFFLINE_QUEUE' },
   )
+}
+
+function readsFromReplicas(expected: string): TypeError {
+  return new TypeError(`Expected ${expected}: a replica may still hold what was invalidated`)
 }
 
 const becomingReady = new WeakMap<RedisClient, Promise<void>>()

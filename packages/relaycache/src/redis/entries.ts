@@ -1,12 +1,12 @@
 import type { Capture } from '../backend.ts'
 import type { RedisClient } from './client.ts'
 import { decode } from './codec.ts'
-import { bodyUnder, headerOf, tagsIn, tokenOf } from './entry.ts'
+import { bodyUnder, headerIn, headerOf, tagsIn } from './entry.ts'
 import type { Gate } from './gate.ts'
 import type { KeySpace } from './key-space.ts'
 import { MultiGet, type Reply } from './multi-get.ts'
 import type { Removals } from './removals.ts'
-import { storeValue } from './scripts.ts'
+import { storeValue, type ValueKeys } from './scripts.ts'
 import { Tokens, type Dependency } from './tokens.ts'
 
 /** What Redis held when an entry was looked up: at its value key, at the namespace key, and at the keys of its tags. */
@@ -20,12 +20,14 @@ export type Found =
 /** The tokens under which a computed value may be stored. */
 export interface RedisCapture extends Capture {
   readonly flight: string
-  readonly valueKey: string
+  readonly valueKeys: ValueKeys
   readonly token: string
   /** The namespace key and the keys of the tags, with their tokens. */
   readonly dependencies: readonly Dependency[]
   readonly header: string
 }
+
+const NOTHING = Buffer.alloc(0)
 
 /** Reads and writes entries. Every method rejects when Redis fails; tags come sorted and each once. */
 export class Entries {
@@ -65,31 +67,39 @@ export class Entries {
 
   /** The tokens for a computation. Without `seen` the key gets a new token, so that older computations cannot store. */
   capture(key: string, tags: readonly string[], ttlMs: number, seen?: Seen): Promise<RedisCapture> {
-    const valueKey = this.#keys.value(key)
+    const valueKeys = this.#valueKeys(key, seen)
     const names = [this.#keys.namespace, ...this.#tagKeys(tags)]
+    this.#removals.check([valueKeys[0], ...names])
     return this.#gate.run('capture', async () => {
       const [token, ...tokens] = await Promise.all([
-        this.#valueToken(valueKey, ttlMs, seen),
+        this.#valueToken(valueKeys, ttlMs, seen),
         ...names.map((name, index) => this.#tokens.ofTag(name, seen?.[index + 1], ttlMs)),
       ])
       const header = headerOf(tags, tokens)
       const dependencies = names.map((name, index) => ({ name, token: tokens[index] ?? '' }))
-      return { flight: `${valueKey}\n${token}\n${header}`, valueKey, token, dependencies, header }
+      return { flight: `${valueKeys[0]}\n${token}\n${header}`, valueKeys, token, dependencies, header }
     })
   }
 
   /** Stores a value unless its key was deleted or renewed since the capture. Resolves to whether it did. */
   async put(capture: RedisCapture, body: string, ttlMs: number): Promise<boolean> {
-    const { valueKey, token, dependencies, header } = capture
+    const { valueKeys, token, dependencies, header } = capture
+    this.#removals.check([valueKeys[0], ...dependencies.map(({ name }) => name)])
     if (this.#tokens.areOutdated(dependencies)) return false
     return this.#gate.run('store', () =>
-      storeValue(this.#client, valueKey, { token, text: header + body, ttlMs }),
+      storeValue(this.#client, valueKeys, { token, text: header + body, ttlMs }),
     )
   }
 
-  async #valueToken(valueKey: string, ttlMs: number, seen: Seen | undefined): Promise<string> {
-    if (!seen) return this.#tokens.renewValue(valueKey, ttlMs)
-    return tokenOf(seen[0]) ?? this.#tokens.ofValue(valueKey, ttlMs)
+  /** With one key where that is enough: while a slot of a Cluster moves, a command with two may have to wait. */
+  #valueKeys(key: string, seen: Seen | undefined): ValueKeys {
+    const name = this.#keys.value(key)
+    return seen?.[0] ? [name] : [name, this.#keys.renewed(name)]
+  }
+
+  #valueToken(valueKeys: ValueKeys, ttlMs: number, seen: Seen | undefined): Promise<string> {
+    if (!seen) return this.#tokens.renewValue(valueKeys, ttlMs)
+    return this.#tokens.ofValue(valueKeys, ttlMs, seen[0] ? headerIn(seen[0]) : NOTHING)
   }
 
   /** What was stored with the entry is what counts, also where a deploy changed its tags or nobody knows them. */

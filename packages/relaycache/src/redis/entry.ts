@@ -15,9 +15,10 @@ export function headerOf(tags: readonly string[], tokens: readonly string[]): st
   return `${VERSION}${JSON.stringify([namespaceToken, ...tags.flatMap((tag, index) => [tag, tagTokens[index]])])}\n`
 }
 
-/** The token of the key that holds `blob`, in latin1; `undefined` when it holds none. */
-export function tokenOf(blob: Buffer | null | undefined): string | undefined {
-  return blob && blob.length >= TOKEN_LENGTH ? blob.toString('latin1', 0, TOKEN_LENGTH) : undefined
+/** The header of a blob with its line feed, whoever wrote it; empty when the blob holds a token only. */
+export function headerIn(blob: Buffer): Buffer {
+  const end = blob.indexOf('\n', TOKEN_LENGTH)
+  return blob.subarray(TOKEN_LENGTH, end === -1 ? blob.length : end + 1)
 }
 
 /** The encoded value, if the blob has exactly this header. */
@@ -28,7 +29,7 @@ export function bodyUnder(header: string, blob: Buffer): string | undefined {
 
 /** The tags in the header of a blob; `undefined` when it is not an entry of this version. */
 export function tagsIn(blob: Buffer): readonly string[] | undefined {
-  const header = blob.toString('utf8', TOKEN_LENGTH, blob.indexOf('\n', TOKEN_LENGTH))
+  const header = headerIn(blob).toString()
   if (!header.startsWith(VERSION)) return undefined
   try {
     const parts = JSON.parse(header.slice(VERSION.length)) as string[]

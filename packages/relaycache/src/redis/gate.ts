@@ -16,6 +16,8 @@ interface GateOptions {
   readonly report: OnError
   /** A harmless command that tells whether Redis answers again. */
   readonly probe: () => Promise<unknown>
+  /** Called when the breaker closes. */
+  readonly whenClosed: () => void
 }
 
 /**
@@ -75,13 +77,18 @@ export class Gate {
     this.#probeAt = performance.now() + COOLDOWN_MS
   }
 
+  #close(): void {
+    this.#state = 'closed'
+    this.#options.whenClosed()
+  }
+
   async #probe(): Promise<void> {
     try {
       await this.insist('probe', this.#options.deadlineMs, this.#options.probe)
-      this.#state = 'closed'
+      this.#close()
     } catch (error) {
       // Redis answered, if only with an error: it is there.
-      if (isReply((error as Error).cause)) this.#state = 'closed'
+      if (isReply((error as Error).cause)) this.#close()
     }
   }
 }

@@ -24,6 +24,7 @@ export class MultiGet {
 
   /** What the keys hold, in their order. @throws the error of the first key that could not be read */
   async get(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    if (keys.length === 0) return []
     const { positions, replies } = this.#batch()
     const wanted = keys.map((key) => {
       const position = positions.get(key) ?? positions.size

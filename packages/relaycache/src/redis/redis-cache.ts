@@ -8,9 +8,11 @@ import {
 } from '../backend.ts'
 import { durationToMs, ttlToMs, type Duration, type Ttl } from '../duration.ts'
 import { isRelayCacheError } from '../errors.ts'
+import { wellFormedKey } from '../keys.ts'
 import { checkOptionNames, describe } from '../options.ts'
 import { createReporter, type OnError } from '../reporter.ts'
 import { resolveSetOptions, type SetOptions } from '../set-options.ts'
+import { storable } from '../storable.ts'
 import { distinctTags, NO_TAGS } from '../tags.ts'
 import { checkClient, type RedisClient } from './client.ts'
 import { decode, encode } from './codec.ts'
@@ -46,8 +48,9 @@ const OPTION_NAMES = [
 ] as const
 
 /**
- * A cache in Redis, shared by all processes. A read costs one round trip, also with tags. The client stays the
- * caller's: it may have a `keyPrefix`, may be a Cluster, and is not closed.
+ * A cache in Redis, shared by all processes. A hit of a cached function costs one round trip, also with tags; `get` and
+ * `has` need a second one for a value with tags. The client stays the caller's: it may have a `keyPrefix`, may be a
+ * Cluster, and is not closed.
  *
  * @throws {TypeError} for an unknown option, an ill-typed one, or a client that reads from replicas
  * @throws {RangeError} when a time is out of range
@@ -87,6 +90,7 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
       counters: this.counters,
       report: this.#report,
       probe: () => client.getBuffer(this.#keys.namespace),
+      whenClosed: () => this.#removals.retry(),
     })
     this.#removals = new Removals(client, {
       keys: this.#keys,
@@ -97,24 +101,25 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   async get(key: string): Promise<Lookup> {
-    const found = await this.peek(key, NO_TAGS)
+    const found = await this.peek(wellFormedKey(key), NO_TAGS)
     this.counters[found.hit ? 'hits' : 'misses'] += 1
     return found
   }
 
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
     const { ttlMs, tags } = resolveSetOptions(options, this.#defaultTtlMs)
+    const checkedKey = wellFormedKey(key)
     const body = this.#encode(value)
-    const capture = body === undefined ? undefined : await this.renew(key, () => tags, ttlMs)
+    const capture = body === undefined ? undefined : await this.renew(checkedKey, () => tags, ttlMs)
     return capture !== undefined && body !== undefined && this.#put(capture, body, ttlMs)
   }
 
   async delete(key: string): Promise<void> {
-    await this.#removals.remove('delete', [this.#keys.value(key)])
+    await this.#removals.remove('delete', [this.#keys.value(wellFormedKey(key))])
   }
 
   async has(key: string): Promise<boolean> {
-    return (await this.peek(key, NO_TAGS)).hit
+    return (await this.peek(wellFormedKey(key), NO_TAGS)).hit
   }
 
   async clear(): Promise<void> {
@@ -179,13 +184,7 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   #encode(value: unknown): string | undefined {
-    try {
-      return encode(value)
-    } catch (error) {
-      if (!isRelayCacheError(error)) throw error
-      this.#report(error)
-      return undefined
-    }
+    return storable(() => encode(value), this.#report)
   }
 }
 

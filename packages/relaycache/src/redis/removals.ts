@@ -6,10 +6,13 @@ import type { KeySpace } from './key-space.ts'
 /** More unconfirmed keys than this are given up for the one key on which every entry depends. */
 const MAX_UNCONFIRMED = 10_000
 
+const RETRY_MS = 1000
+
 /**
  * Invalidates by deleting keys, of tags or of values. A token that was deleted never comes back, so there is
- * nothing to write and nothing to expire. After a deletion that Redis did not confirm, this process neither serves
- * nor stores what depends on the key until a later one is; it tries again once Redis answers.
+ * nothing to write and nothing to expire. After a deletion that Redis did not confirm, this backend neither serves
+ * nor stores what depends on the key until a later one is. It tries again with whatever shows that Redis answers,
+ * and from time to time, until the client is closed.
  */
 export class Removals {
   readonly #client: RedisClient
@@ -20,6 +23,7 @@ export class Removals {
   readonly #unconfirmed = new Map<string, number>()
   #failures = 0
   #retrying = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(
     client: RedisClient,
@@ -40,7 +44,7 @@ export class Removals {
     if (names.length === 0) return
     const earlierFailures = this.#failures
     try {
-      await this.#gate.insist(operation, this.#deadlineMs, () => this.#delete([...names]))
+      await this.#gate.insist(operation, this.#deadlineMs, () => this.#delete(names))
     } catch (cause) {
       this.#failed(names)
       throw new InvalidationUnconfirmedError(operation, tags, { cause })
@@ -49,39 +53,59 @@ export class Removals {
     for (const name of names) {
       if ((this.#unconfirmed.get(name) ?? Infinity) <= earlierFailures) this.#unconfirmed.delete(name)
     }
+    this.retry()
   }
 
   /** @throws {BackendError} when the deletion of one of the keys is not confirmed */
   check(names: readonly string[]): void {
     if (this.#unconfirmed.size === 0) return
-    void this.#retry()
+    this.retry()
     if (names.some((name) => this.#unconfirmed.has(name))) {
       throw new BackendError('read', { cause: 'an invalidation is not confirmed' })
     }
   }
 
+  /** Sends again what is not confirmed, unless there is nothing, Redis is away, or the client is closed. */
+  retry(): void {
+    if (this.#unconfirmed.size === 0 || this.#retrying || this.#client.status === 'end') return
+    if (this.#gate.admits()) void this.#retry()
+  }
+
   #failed(names: readonly string[]): void {
     this.#failures += 1
     for (const name of names) this.#unconfirmed.set(name, this.#failures)
+    this.#retryLater()
     if (this.#unconfirmed.size <= MAX_UNCONFIRMED) return
     this.#unconfirmed.clear()
     this.#unconfirmed.set(this.#keys.namespace, this.#failures)
   }
 
   async #retry(): Promise<void> {
-    if (this.#retrying || !this.#gate.admits()) return
     this.#retrying = true
     try {
       await this.remove('invalidateTags', [...this.#unconfirmed.keys()])
     } catch {
-      // Still unconfirmed: the next read tries again.
+      // Still unconfirmed.
     } finally {
       this.#retrying = false
     }
   }
 
-  async #delete(names: string[]): Promise<unknown> {
-    if (!this.#client.isCluster) return this.#client.del(names)
-    return Promise.all(names.map((name) => this.#client.del([name])))
+  #retryLater(): void {
+    if (this.#timer || this.#unconfirmed.size === 0 || this.#client.status === 'end') return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.retry()
+      this.#retryLater()
+    }, RETRY_MS).unref()
+  }
+
+  async #delete(names: readonly string[]): Promise<unknown> {
+    if (!this.#client.isCluster) return this.#client.del(names.flatMap((name) => this.#keys.removed(name)))
+    return Promise.all(names.map((name) => this.#deleteInTurn(this.#keys.removed(name))))
+  }
+
+  async #deleteInTurn(names: readonly string[]): Promise<void> {
+    for (const name of names) await this.#client.del([name])
   }
 }

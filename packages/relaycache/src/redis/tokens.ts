@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { RedisClient } from './client.ts'
-import { openToken } from './scripts.ts'
+import { openTag, openValue, renewValue, type ValueKeys } from './scripts.ts'
 
 const MIN_TAG_LIFE_MS = 60_000
 const MIN_COMPUTATION_MS = 60_000
@@ -39,19 +39,20 @@ export class Tokens {
     const known = this.#known.get(key)
     if (known && known.token === seen?.toString('latin1') && known.until >= now + ttlMs) return known.token
     const lifeMs = Math.max(MIN_TAG_LIFE_MS, 2 * ttlMs)
-    const token = await this.#open(key, lifeMs, 'extend')
+    const token = await this.#once(`${lifeMs}:${key}`, () => openTag(this.#client, key, lifeMs))
     this.#known.set(key, { token, until: now + lifeMs })
     return token
   }
 
-  /** The token of a value key. Without a value it lives as long as a computation may reasonably take. */
-  ofValue(key: string, ttlMs: number): Promise<string> {
-    return this.#open(key, computationLife(ttlMs), 'keep')
+  /** The token of a value. `dead` is the header of what its key was found to hold in vain; may be empty. */
+  ofValue(keys: ValueKeys, ttlMs: number, dead: Buffer): Promise<string> {
+    const lifeMs = computationLife(ttlMs)
+    return this.#once(`${lifeMs}:${keys[0]}`, () => openValue(this.#client, keys, { lifeMs, dead }))
   }
 
-  /** A new token for a value key: computations that hold the old one cannot store any more. */
-  renewValue(key: string, ttlMs: number): Promise<string> {
-    return openToken(this.#client, key, { lifeMs: computationLife(ttlMs), whenPresent: 'renew' })
+  /** A new token for a value: computations that hold the old one cannot store any more. */
+  renewValue(keys: ValueKeys, ttlMs: number): Promise<string> {
+    return renewValue(this.#client, keys, computationLife(ttlMs))
   }
 
   /**
@@ -62,11 +63,10 @@ export class Tokens {
     return dependencies.some(({ name, token }) => (this.#known.peek(name)?.token ?? token) !== token)
   }
 
-  #open(key: string, lifeMs: number, whenPresent: 'keep' | 'extend'): Promise<string> {
-    const id = `${lifeMs}:${key}`
+  #once(id: string, open: () => Promise<string>): Promise<string> {
     let token = this.#opening.get(id)
     if (!token) {
-      token = openToken(this.#client, key, { lifeMs, whenPresent })
+      token = open()
       this.#opening.set(id, token)
       process.nextTick(() => this.#opening.delete(id))
     }
@@ -74,6 +74,7 @@ export class Tokens {
   }
 }
 
+/** How long a computation may reasonably take. */
 function computationLife(ttlMs: number): number {
   return Math.min(Math.max(ttlMs, MIN_COMPUTATION_MS), MAX_COMPUTATION_MS)
 }
