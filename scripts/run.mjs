@@ -25,6 +25,10 @@ const commands = {
     await build()
     return foreground([join(root, 'scripts/check.mjs'), ...args])
   },
+  async manage(args) {
+    await build('@outrider/blog...')
+    return foreground([join(root, 'apps/blog/dist/manage.js'), ...args])
+  },
   async bench(args) {
     await build()
     return foreground([join(root, 'bench/run.mjs'), ...args])

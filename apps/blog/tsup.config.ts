@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { main: 'src/main.ts' },
+  entry: ['src/main.ts', 'src/gateway.ts', 'src/manage.ts', 'src/commands/*.ts'],
   format: ['esm'],
   target: 'node20',
   sourcemap: true,

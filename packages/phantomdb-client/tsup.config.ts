@@ -1,3 +1,3 @@
 import { library } from '@outrider/tsconfig/tsup'
 
-export default library({ index: 'src/index.ts' })
+export default library({ index: 'src/index.ts', drizzle: 'src/drizzle/index.ts' })

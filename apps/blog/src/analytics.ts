@@ -11,6 +11,7 @@ const schema = [
     date TEXT GENERATED ALWAYS AS (substr(timestamp, 1, 10)) VIRTUAL
   )`,
   'CREATE INDEX IF NOT EXISTS page_views_by_date ON page_views (date, url)',
+  'CREATE TABLE IF NOT EXISTS analytics (post_id INTEGER, views INTEGER, date TEXT, PRIMARY KEY (post_id, date))',
 ]
 
 /** Page views, kept beside the site's own data so that counting them never slows it down. */
@@ -31,10 +32,30 @@ export class Analytics {
     void this.#worker.insert('page_views', { url, user_id: null, timestamp: new Date() })
   }
 
-  /** How many views were noted, this one's included if it was noted before this call. */
-  async countViews(): Promise<number> {
-    const [row] = await this.#worker.execute<{ views: number }>('SELECT COUNT(*) AS views FROM page_views')
+  /** How many views were noted, of one address or of all; those noted before this call are counted. */
+  async countViews(url?: string): Promise<number> {
+    const where = url === undefined ? '' : 'WHERE url = ?'
+    const [row] = await this.#worker.execute<{ views: number }>(
+      `SELECT COUNT(*) AS views FROM page_views ${where}`,
+      url === undefined ? [] : [url],
+    )
     return row?.views ?? 0
+  }
+
+  /** Stores how often each post was read up to a day, all or nothing; a day stored before is replaced. */
+  async storePostViews(
+    date: string,
+    posts: readonly { readonly id: number; readonly views: number }[],
+  ): Promise<void> {
+    await this.#worker.transaction(async (tx) => {
+      for (const { id, views } of posts) {
+        await tx.execute('INSERT OR REPLACE INTO analytics (post_id, views, date) VALUES (?, ?, ?)', [
+          id,
+          views,
+          date,
+        ])
+      }
+    })
   }
 
   /** Writes what waits, then closes the file. */

@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import helmet from '@fastify/helmet'
 import serveFolder from '@fastify/static'
-import { fastify, type FastifyError, type FastifyInstance } from 'fastify'
-import { Analytics } from './analytics.ts'
-import { openCache } from './cache.ts'
+import { isPhantomDBError } from '@outrider/phantomdb-client'
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { bookPages } from './pages/books.ts'
 import { homePage } from './pages/home.ts'
+import { postPages } from './pages/posts.ts'
 import { createRender } from './render.ts'
-import type { Settings } from './settings.ts'
+import type { Site } from './site.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -15,33 +16,29 @@ declare module 'fastify' {
   }
 }
 
-const refusal = { title: 'That did not work', text: 'The request could not be understood.' }
-const failure = { title: 'Something went wrong', text: 'The error is in the log of the server.' }
+const problems = {
+  404: { title: 'Not found', text: 'There is no page at this address.' },
+  400: { title: 'That did not work', text: 'The request could not be understood.' },
+  503: { title: 'One moment', text: 'The database cannot be reached. Try again shortly.' },
+  500: { title: 'Something went wrong', text: 'The error is in the log of the server.' },
+} as const
 
-/** The site, not listening yet. Closing it closes what it opened. */
-export async function buildApp(settings: Settings): Promise<FastifyInstance> {
+/** The pages of a site, not listening yet. Closing them leaves the site open. */
+export async function buildApp(site: Site): Promise<FastifyInstance> {
   const render = createRender()
   const app = fastify({
     logger: { level: 'warn' },
     forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true },
     // an address that cannot be decoded fails before any hook: no reply of Fastify's own, which would repeat it
-    frameworkErrors: (_error, _request, reply) => {
+    frameworkErrors: (_error, _request, reply: FastifyReply) => {
       void reply
         .code(400)
         .header('content-security-policy', "default-src 'self'")
         .type('text/html; charset=utf-8')
-        .send(render('problem', refusal))
+        .send(render('problem', problems[400]))
     },
   })
-  const analytics = new Analytics(settings.dataDir, (error) =>
-    app.log.error(error, 'a page view could not be stored'),
-  )
-  const cache = openCache(settings.redisUrl, (error) => app.log.warn(error, 'the cache is not reachable'))
-  app.addHook('onClose', async () => {
-    cache.close()
-    await analytics.close()
-  })
-
   await app.register(helmet, {
     strictTransportSecurity: false, // served over plain HTTP on this machine
     contentSecurityPolicy: {
@@ -55,18 +52,20 @@ export async function buildApp(settings: Settings): Promise<FastifyInstance> {
   app.decorateReply('html', function html(page) {
     return this.type('text/html; charset=utf-8').send(page)
   })
-  app.setNotFoundHandler((_request, reply) =>
-    reply
-      .code(404)
-      .html(render('problem', { title: 'Not found', text: 'There is no page at this address.' })),
-  )
+  app.setNotFoundHandler((_request, reply) => reply.code(404).html(render('problem', problems[404])))
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const status = error.statusCode !== undefined && error.statusCode >= 400 ? error.statusCode : 500
+    const status = statusOf(error)
     request.log[status < 500 ? 'info' : 'error'](error)
-    return reply.code(status).html(render('problem', status < 500 ? refusal : failure))
+    const problem = status === 404 || status === 503 ? problems[status] : problems[status < 500 ? 400 : 500]
+    return reply.code(status).html(render('problem', problem))
   })
 
   app.get('/healthz', () => ({ status: 'ok' }))
-  homePage(app, { analytics, cache, render })
+  for (const pages of [homePage, bookPages, postPages]) pages(app, { site, render })
   return app
+}
+
+function statusOf(error: FastifyError): number {
+  if (isPhantomDBError(error)) return 503
+  return error.statusCode !== undefined && error.statusCode >= 400 ? error.statusCode : 500
 }

@@ -9,6 +9,8 @@ const environment = z.object({
     .min(1)
     .default(fileURLToPath(new URL('../data', import.meta.url))),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  PHANTOMDB_HOST: z.url({ protocol: /^https?$/ }).optional(),
 })
 
 /** Everything that can be set from outside, checked once. */
@@ -21,6 +23,15 @@ export interface Settings {
   readonly dataDir: string
   /** Where the cache lives; in memory when absent. */
   readonly redisUrl: string | undefined
+  /** The PostgreSQL behind the gateway; embedded when absent. */
+  readonly databaseUrl: string | undefined
+  /** A PhantomDB gateway that runs already; one is started when absent. */
+  readonly phantomUrl: string | undefined
+}
+
+/** The variables that give another process these settings, as far as they are about data. */
+export function dataEnvironment({ dataDir, databaseUrl, phantomUrl }: Settings): Record<string, string> {
+  return { DATA_DIR: dataDir, DATABASE_URL: databaseUrl ?? '', PHANTOMDB_HOST: phantomUrl ?? '' }
 }
 
 /** An environment variable does not fit; the message names each one and never shows its value. */
@@ -36,6 +47,13 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
     throw new SettingsError(`These environment variables do not fit:\n  ${problems.join('\n  ')}`)
   }
-  const { HOST: host, PORT: port, DATA_DIR: dataDir, REDIS_URL: redisUrl } = result.data
-  return Object.freeze({ host, port, dataDir, redisUrl })
+  const { HOST, PORT, DATA_DIR, REDIS_URL, DATABASE_URL, PHANTOMDB_HOST } = result.data
+  return Object.freeze({
+    host: HOST,
+    port: PORT,
+    dataDir: DATA_DIR,
+    redisUrl: REDIS_URL,
+    databaseUrl: DATABASE_URL,
+    phantomUrl: PHANTOMDB_HOST,
+  })
 }

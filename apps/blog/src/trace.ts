@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import type { CachedFunction } from '@outrider/relaycache'
 
 /** What one package did for a page. */
 export interface TraceRow {
@@ -24,5 +25,21 @@ export class Trace {
     const value = await fn()
     this.rows.push({ ...what, result: resultOf(value), ms: (performance.now() - started).toFixed(2) })
     return value
+  }
+
+  /** Calls a cached function and notes whether the cache had its value. */
+  async cached<A extends unknown[], T>(fn: CachedFunction<A, T>, ...args: A): Promise<T> {
+    const what = { package: 'relaycache', operation: 'cache', target: fn.keyOf(...args) }
+    const { value } = await this.step(
+      what,
+      () => fn.lookup(...args),
+      ({ status }) => status.toUpperCase(),
+    )
+    return value
+  }
+
+  /** The outcome of the last cached call: HIT, MISS or COALESCED. */
+  get status(): string {
+    return this.rows.findLast(({ result }) => result !== '')?.result ?? ''
   }
 }

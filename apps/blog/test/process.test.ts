@@ -1,9 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { temporaryDirectory } from '@outrider/test-kit'
+import { describeWith, eventually } from '@outrider/test-kit'
 import { expect, it, onTestFinished } from 'vitest'
+import { dataFolder } from './fixture.ts'
 
 interface Site {
   readonly child: ChildProcess
@@ -14,9 +18,8 @@ interface Site {
 
 /** Runs the built site as `npm start` does. */
 async function start(env: Record<string, string>): Promise<Site> {
-  const { path } = await temporaryDirectory()
   const child = spawn(process.execPath, [fileURLToPath(new URL('../dist/main.js', import.meta.url))], {
-    env: { ...process.env, REDIS_URL: '', DATA_DIR: path, ...env },
+    env: { ...process.env, REDIS_URL: '', DATABASE_URL: '', PHANTOMDB_HOST: '', ...env },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   let output = ''
@@ -35,38 +38,151 @@ async function start(env: Record<string, string>): Promise<Site> {
   return { child, url, ended }
 }
 
-it.each(['SIGINT', 'SIGTERM'] as const)('ends cleanly on %s', async (signal) => {
-  const { child, url, ended } = await start({ PORT: '0' })
-  expect((await fetch(await url)).status).toBe(200)
-  child.kill(signal)
-  expect(await ended).toMatchObject({ code: 0, output: expect.stringContaining('Ending') })
+/** Runs a management command of the site in a folder; resolves to how it ended. */
+async function manage(
+  dataDir: string,
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = fileURLToPath(new URL('../dist/manage.js', import.meta.url))
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...process.env, REDIS_URL: '', DATABASE_URL: '', PHANTOMDB_HOST: '', DATA_DIR: dataDir },
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (text) => (stdout += String(text)))
+  child.stderr.on('data', (text) => (stderr += String(text)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
+}
+
+const statusOf = async (url: string): Promise<string | undefined> =>
+  /id="status">(\w+)</.exec(await (await fetch(url)).text())?.[1]
+
+const HEADER =
+  'book_id,goodreads_book_id,isbn,authors,original_publication_year,title,language_code,average_rating,ratings_count'
+const FILE = [
+  HEADER,
+  '1,2767052,439023483,Suzanne Collins,2008.0,"The Hunger Games (The Hunger Games, #1)",eng,4.34,4780653',
+  '2,3,439554934,"J.K. Rowling, Mary GrandPré",1997.0,Harry Potter,eng,4.44,4602479',
+  '3,1381,,Homer,-720.0,The Odyssey,eng,3.73,670326',
+  '4,9,12,Nobody,nineteen,A broken year,eng,3.0,5',
+  '',
+].join('\n')
+
+describeWith('postgres', 'npm start', () => {
+  it(
+    'serves, survives kill -9 with its data and its running PostgreSQL, and ends cleanly',
+    { timeout: 90_000 },
+    async () => {
+      const dataDir = await dataFolder()
+      const first = await start({ PORT: '0', DATA_DIR: dataDir })
+      const url = await first.url
+      expect(await statusOf(`${url}/books/1`)).toBe('MISS')
+      const postmaster = await readFile(join(dataDir, 'phantomdb/postgres/postmaster.pid'), 'utf8')
+      first.child.kill('SIGKILL')
+      await first.ended
+
+      const second = await start({ PORT: '0', DATA_DIR: dataDir })
+      expect(await statusOf(`${await second.url}/books/1`)).toBe('MISS')
+      expect(await readFile(join(dataDir, 'phantomdb/postgres/postmaster.pid'), 'utf8')).toBe(postmaster)
+      second.child.kill('SIGINT')
+      expect(await second.ended).toMatchObject({ code: 0, output: expect.stringContaining('Ending') })
+      await eventually(() => !existsSync(join(dataDir, 'phantomdb/postgres/postmaster.pid')), {
+        timeoutMs: 15_000,
+      })
+    },
+  )
+
+  it(
+    'shows at once what a command imports, and keeps the rest of its cache',
+    { timeout: 90_000 },
+    async () => {
+      const dataDir = await dataFolder()
+      const file = join(dataDir, 'books.csv')
+      await writeFile(file, FILE)
+      const site = await start({ PORT: '0', DATA_DIR: dataDir })
+      const url = await site.url
+      const list = async (): Promise<string> => (await fetch(`${url}/books/`)).text()
+      expect(await list()).toContain('36 books')
+      await statusOf(`${url}/books/1`)
+
+      const dry = await manage(dataDir, 'import_books', file, '--dry-run')
+      expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('books: 3 created') })
+      expect(await list()).toContain('36 books')
+
+      const imported = await manage(dataDir, 'import_books', file)
+      expect(imported).toMatchObject({ code: 0 })
+      expect(imported.stdout).toContain('rows: 4 read, 3 cleaned, 0 dropped, 1 rejected')
+      expect(imported.stdout).toContain('books: 3 created, 0 updated, 0 unchanged')
+      expect(imported.stdout).toContain('authors: 4 created, 0 updated, 0 unchanged')
+      expect(await readFile(`${file}.rejects.csv`, 'utf8')).toContain(
+        '4,5,publicationYear,converter,Expected a whole year',
+      )
+      const after = await list()
+      expect(after).toContain('39 books')
+      expect(after).toContain('720 BC')
+      expect(await statusOf(`${url}/books/1`)).toBe('HIT')
+
+      const again = await manage(dataDir, 'import_books', file)
+      expect(again.stdout).toContain('books: 0 created, 0 updated, 3 unchanged')
+
+      await fetch(`${url}/posts/a-tour-in-two-minutes`)
+      expect(await manage(dataDir, 'process_analytics')).toMatchObject({
+        code: 0,
+        stdout: 'Analytics processed\n',
+      })
+      expect(await manage(dataDir, 'clear_book_cache', '--all-books')).toMatchObject({
+        code: 0,
+        stdout: 'All book cache cleared\n',
+      })
+      expect(await statusOf(`${url}/books/1`)).toBe('MISS')
+      site.child.kill('SIGTERM')
+      expect(await site.ended).toMatchObject({ code: 0 })
+    },
+  )
+
+  it.each([
+    [['nonsense'], 2, 'Unknown command "nonsense"\n'],
+    [['import_books', '--nope', 'x.csv'], 2, expect.stringContaining("Unknown option '--nope'")],
+    [['clear_book_cache'], 1, expect.stringContaining('Specify --tag or --all-books\n')],
+    [['import_books', fileURLToPath(import.meta.url)], 1, expect.stringContaining('Wrong header')],
+  ])(
+    'answers a wrong command in a line, without a stack: manage %j',
+    { timeout: 60_000 },
+    async (args, code, stderr) => {
+      const result = await manage(await dataFolder(), ...args)
+      expect(result).toMatchObject({ code, stderr, stdout: '' })
+      expect(result.stderr).not.toMatch(/^\s+at /m)
+    },
+  )
 })
 
-it('does not wait for a connection over which nothing came', async () => {
-  const { child, url, ended } = await start({ PORT: '0' })
-  const { port } = new URL(await url)
-  const silent = connect(Number(port), '127.0.0.1')
-  const half = connect(Number(port), '127.0.0.1')
-  half.write('GET / HTTP/1.1\r\nHost: x\r\n')
-  for (const socket of [silent, half]) socket.on('error', () => {})
-  await once(silent, 'connect')
-  await fetch(await url) // by now both have been accepted
-  child.kill('SIGTERM')
-  expect(await ended).toMatchObject({ code: 0 })
-})
+describeWith('postgres', 'ending', () => {
+  it('does not wait for a connection over which nothing came', async () => {
+    const { child, url, ended } = await start({ PORT: '0', DATA_DIR: await dataFolder() })
+    const { port } = new URL(await url)
+    const silent = connect(Number(port), '127.0.0.1')
+    const half = connect(Number(port), '127.0.0.1')
+    half.write('GET / HTTP/1.1\r\nHost: x\r\n')
+    for (const socket of [silent, half]) socket.on('error', () => {})
+    await once(silent, 'connect')
+    await fetch(await url) // by now both have been accepted
+    child.kill('SIGTERM')
+    expect(await ended).toMatchObject({ code: 0 })
+  })
 
-it('says in one line that a port is taken', async () => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  const { port } = server.address() as AddressInfo
-  const { code, output } = await (await start({ PORT: String(port) })).ended
-  expect(code).toBe(1)
-  expect(output).toBe(`Port ${port} is taken by another program. Choose another: PORT=8001 npm start\n`)
-})
+  it('says in one line that a port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const { code, output } = await (await start({ PORT: String(port), DATA_DIR: await dataFolder() })).ended
+    expect(code).toBe(1)
+    expect(output).toBe(`Port ${port} is taken by another program. Choose another: PORT=8001 npm start\n`)
+  })
 
-it('says which variable does not fit', async () => {
-  const { code, output } = await (await start({ PORT: 'eighty' })).ended
-  expect(code).toBe(1)
-  expect(output).toMatch(/^These environment variables do not fit:\n {2}PORT: .*\n$/)
+  it('says which variable does not fit', async () => {
+    const { code, output } = await (await start({ PORT: 'eighty' })).ended
+    expect(code).toBe(1)
+    expect(output).toMatch(/^These environment variables do not fit:\n {2}PORT: .*\n$/)
+  })
 })

@@ -15,6 +15,21 @@ export function getStepChunks<T>(rows: Iterable<T>, step = 1000): IterableIterat
   return chunks(rows, step)
 }
 
+/** The same for rows that may have to be waited for. */
+export async function* getAsyncStepChunks<T>(
+  rows: AsyncIterable<T>,
+  step: number,
+): AsyncGenerator<T[], void> {
+  let chunk: T[] = []
+  for await (const row of rows) {
+    chunk.push(row)
+    if (chunk.length < step) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}
+
 function* chunks<T>(rows: Iterable<T>, step: number): Generator<T[], void> {
   let chunk: T[] = []
   for (const row of rows) {

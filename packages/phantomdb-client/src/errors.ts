@@ -4,6 +4,12 @@ const brand = Symbol.for('@outrider/phantomdb-client/error')
 export interface ErrorFacts {
   /** PostgreSQL's five-character code, such as `23505`. */
   readonly sqlstate?: string | undefined
+  /** The server's code, such as `query_error`. */
+  readonly code?: string | undefined
+  /** What the server says about it: `constraint`, `table`, `column`, `position`. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined
+  /** Under which the server knows the call. */
+  readonly requestId?: string | undefined
   readonly cause?: unknown
 }
 
@@ -12,20 +18,61 @@ export abstract class PhantomDBError extends Error {
   abstract override readonly name: string
   /** PostgreSQL's code where the database refused something, else undefined. */
   readonly sqlstate: string | undefined
+  /** The server's code where the server refused something, see the table in the README. */
+  readonly code: string | undefined
+  /** The names concerned where they are known: `constraint`, `table`, `column`, `position`. Never values. */
+  readonly details: Readonly<Record<string, unknown>>
+  /** Under which the server knows the call, where it answered. */
+  readonly requestId: string | undefined
 
   static {
     Object.defineProperty(this.prototype, brand, { value: true })
   }
 
-  constructor(message: string, { sqlstate, ...rest }: ErrorFacts = {}) {
-    super(message, 'cause' in rest ? { cause: rest.cause } : undefined)
-    this.sqlstate = sqlstate
+  constructor(message: string, facts: ErrorFacts = {}) {
+    super(message, 'cause' in facts ? { cause: facts.cause } : undefined)
+    this.sqlstate = facts.sqlstate
+    this.code = facts.code
+    this.details = facts.details ?? {}
+    this.requestId = facts.requestId
   }
 }
 
 /** Whether a value is an error of this package, of this copy of it or another. */
 export function isPhantomDBError(value: unknown): value is PhantomDBError {
   return typeof value === 'object' && value !== null && brand in value
+}
+
+/** The server cannot be reached, or the connection broke. */
+export class ConnectionError extends PhantomDBError {
+  override readonly name = 'ConnectionError'
+  /** Whether the call may have run all the same: its reply was lost. */
+  readonly maybeExecuted: boolean
+
+  constructor(message: string, facts: ErrorFacts & { maybeExecuted: boolean }) {
+    super(message, facts)
+    this.maybeExecuted = facts.maybeExecuted
+  }
+}
+
+/** No reply came in time. The server cancels what it was running. */
+export class TimeoutError extends PhantomDBError {
+  override readonly name = 'TimeoutError'
+}
+
+/** The server wants a token, another token, or a caller on its own machine. */
+export class AuthError extends PhantomDBError {
+  override readonly name = 'AuthError'
+}
+
+/** The transaction is gone, and nothing of it was kept: it was idle for too long, or the server was restarted. */
+export class TransactionExpiredError extends PhantomDBError {
+  override readonly name = 'TransactionExpiredError'
+}
+
+/** The call cannot be made like this; the database was not asked. */
+export class InterfaceError extends PhantomDBError {
+  override readonly name = 'InterfaceError'
 }
 
 /** The database refused something, for a reason no subclass names. */
@@ -128,6 +175,12 @@ const byClass: Readonly<Record<string, DatabaseErrorClass>> = {
  * {@link DatabaseError}.
  */
 export function databaseError(message: string, sqlstate: string, cause?: unknown): DatabaseError {
+  return databaseErrorWith(message, cause === undefined ? { sqlstate } : { sqlstate, cause })
+}
+
+/** {@link databaseError} with all that is known. */
+export function databaseErrorWith(message: string, facts: ErrorFacts & { sqlstate: string }): DatabaseError {
+  const { sqlstate } = facts
   const ErrorClass = byState[sqlstate] ?? byClass[sqlstate.slice(0, 2)] ?? DatabaseError
-  return new ErrorClass(message, cause === undefined ? { sqlstate } : { sqlstate, cause })
+  return new ErrorClass(message, facts)
 }

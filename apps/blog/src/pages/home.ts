@@ -1,47 +1,27 @@
 import { cache, type CachedFunction } from '@outrider/relaycache'
 import type { FastifyInstance } from 'fastify'
-import type { Analytics } from '../analytics.ts'
-import type { Cache } from '../cache.ts'
-import type { Render } from '../render.ts'
-import { Trace } from '../trace.ts'
+import { page, type PageContext } from './page.ts'
 
-/** How long the number of views is shown before it is counted again. */
-const COUNT_TTL = '30s'
-
-/** `/`: notes the view, and shows how many there were when somebody last counted. */
-export function homePage(
-  app: FastifyInstance,
-  { analytics, cache: { backend, name }, render }: HomeContext,
-): void {
+/** `/`: the newest posts, and how much there is. */
+export function homePage(app: FastifyInstance, context: PageContext): void {
+  const {
+    analytics,
+    books,
+    posts,
+    cache: { backend },
+  } = context.site
   const countViews: CachedFunction<[], number> = cache(
-    { ttl: COUNT_TTL, key: 'views', tags: ['page_views'], backend },
+    { ttl: '30s', key: 'views', tags: ['page_views'], backend },
     () => analytics.countViews(),
   )
 
-  app.get('/', async (request, reply) => {
-    const trace = new Trace()
-    await trace.step({ package: 'sqlite-worker', operation: 'insert', target: 'page_views' }, () =>
-      analytics.logView(request.url),
-    )
-    const views = await trace.step(
-      { package: 'relaycache', operation: 'cache', target: `${countViews.keyOf()} in ${name}` },
-      () => countViews.lookup(),
-      ({ status }) => status.toUpperCase(),
-    )
-    return reply.html(
-      render('home', {
-        title: 'Outrider',
-        views: views.value,
-        status: views.status.toUpperCase(),
-        ttl: COUNT_TTL,
-        trace,
-      }),
-    )
+  page(app, '/', context, async (trace) => {
+    const views = await trace.cached(countViews)
+    const { status } = trace
+    const [newest, statistics] = await Promise.all([
+      trace.cached(posts.listPosts),
+      trace.cached(books.getBookStatistics),
+    ])
+    return { view: 'home', title: 'Outrider', data: { views, status, posts: newest, statistics } }
   })
-}
-
-export interface HomeContext {
-  readonly analytics: Analytics
-  readonly cache: Cache
-  readonly render: Render
 }

@@ -1,0 +1,184 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { receive, send, type FromHub, type Gateway, type HubAddress } from './messages.ts'
+
+/** How long the hub and its databases may take to start. */
+const START_TIMEOUT_MS = 60_000
+
+export interface HubOptions {
+  readonly dataDir: string
+  /** The program that serves the hub; started when none is there. */
+  readonly program: string
+  /** Variables for it, beside those of this process. */
+  readonly env: Readonly<Record<string, string>>
+  /** Invalidates tags in this process; called for what other processes invalidated. */
+  readonly onInvalidate: (tags: readonly string[]) => Promise<void>
+  /** Called when the connection is lost while in use, and again when it is back. */
+  readonly onGap: () => Promise<void>
+}
+
+/** This process's place among the processes of its data folder. */
+export class Hub {
+  readonly #options: HubOptions
+  readonly #waiting = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>()
+  #socket: Socket
+  #nextId = 0
+  #left = false
+  /** Where the databases are; undefined when another gateway was configured. */
+  readonly gateway: Gateway | undefined
+
+  private constructor(options: HubOptions, { socket, gateway }: Membership) {
+    this.#options = options
+    this.gateway = gateway
+    this.#socket = socket
+    this.#listen(socket)
+  }
+
+  /** Joins the hub of a data folder, starting it when it does not run. @throws when it cannot be started */
+  static async join(options: HubOptions): Promise<Hub> {
+    return new Hub(options, await findOrStart(options))
+  }
+
+  /** Resolves once every other process has invalidated the tags. @throws when the hub is gone before it confirmed */
+  async invalidate(tags: readonly string[]): Promise<void> {
+    const id = this.#nextId++
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      if (this.#socket.destroyed) this.#fail(new Error('The hub is not reachable'))
+      else send(this.#socket, { type: 'invalidate', id, tags })
+    })
+  }
+
+  /** Takes leave. The hub ends when the last process has left. */
+  async leave(): Promise<void> {
+    this.#left = true
+    if (this.#socket.destroyed) return
+    send(this.#socket, { type: 'leave' })
+    this.#socket.end()
+    await once(this.#socket, 'close')
+  }
+
+  #listen(socket: Socket): void {
+    receive(socket, (message) => {
+      const said = message as FromHub
+      if (said.type === 'invalidate') void this.#obey(socket, said)
+      else if (said.type === 'invalidated') {
+        this.#waiting.get(said.id)?.resolve()
+        this.#waiting.delete(said.id)
+      }
+    })
+    socket.on('close', () => {
+      this.#fail(new Error('The hub ended before it confirmed an invalidation'))
+      if (!this.#left) void this.#rejoin()
+    })
+  }
+
+  async #obey(
+    socket: Socket,
+    { id, tags }: { readonly id: number; readonly tags: readonly string[] },
+  ): Promise<void> {
+    await this.#options.onInvalidate(tags)
+    if (!socket.destroyed) send(socket, { type: 'invalidated', id })
+  }
+
+  /** What happened in the gap is not known, so the caller is told at both of its ends. */
+  async #rejoin(): Promise<void> {
+    await this.#options.onGap()
+    while (!this.#left) {
+      const membership = await findOrStart(this.#options).catch(() => sleep(500))
+      if (!membership) continue
+      this.#socket = membership.socket
+      this.#listen(membership.socket)
+      await this.#options.onGap()
+      return
+    }
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+}
+
+interface Membership {
+  readonly socket: Socket
+  readonly gateway: Gateway | undefined
+}
+
+/** Joins the hub that runs, or starts one; when several processes do so at once, all but one of theirs give way. */
+async function findOrStart(options: HubOptions): Promise<Membership> {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  let program: StartedProgram | undefined
+  while (Date.now() < deadline) {
+    const found = await find(options.dataDir)
+    if (found) return found
+    program ??= start(options)
+    await Promise.race([program.ended, sleep(20)])
+    if (program.failure !== undefined) throw new Error(program.failure)
+    if (program.gaveWay) program = undefined
+  }
+  throw new Error(
+    `The databases did not start within ${START_TIMEOUT_MS / 1000} s; see ${logOf(options.dataDir)}`,
+  )
+}
+
+interface StartedProgram {
+  readonly ended: Promise<unknown>
+  failure: string | undefined
+  gaveWay: boolean
+}
+
+/** Starts the hub as a process of its own, which outlives this one. */
+function start({ dataDir, program, env }: HubOptions): StartedProgram {
+  mkdirSync(dataDir, { recursive: true })
+  const log = openSync(logOf(dataDir), 'w', 0o600)
+  const child = spawn(process.execPath, [program], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...env },
+  })
+  closeSync(log)
+  child.unref()
+  const started: StartedProgram = { ended: once(child, 'exit'), failure: undefined, gaveWay: false }
+  child.once('exit', (code) => {
+    if (code === 0) started.gaveWay = true
+    else
+      started.failure =
+        readFileSync(logOf(dataDir), 'utf8').trim() || `The databases in ${dataDir} did not start`
+  })
+  return started
+}
+
+const logOf = (dataDir: string): string => join(dataDir, 'gateway.log')
+
+async function find(dataDir: string): Promise<Membership | undefined> {
+  const address = await readFile(join(dataDir, 'hub.json'), 'utf8').then(
+    (text) => JSON.parse(text) as HubAddress,
+    () => undefined,
+  )
+  if (!address) return undefined
+  const socket = connect(address.port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    send(socket, { type: 'join', token: address.token })
+    return { socket, gateway: await welcome(socket) }
+  } catch {
+    socket.destroy()
+    return undefined // a hub that has ended, or another program on its port
+  }
+}
+
+function welcome(socket: Socket): Promise<Gateway | undefined> {
+  return new Promise((resolve, reject) => {
+    socket.once('close', () => reject(new Error('The hub refused this process')))
+    socket.once('data', (chunk) => {
+      const message = JSON.parse(String(chunk)) as FromHub
+      if (message.type === 'welcome') resolve(message.gateway)
+    })
+  })
+}

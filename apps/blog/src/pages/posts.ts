@@ -1,0 +1,10 @@
+import type { FastifyInstance } from 'fastify'
+import { page, type PageContext } from './page.ts'
+
+/** `/posts/:slug`. */
+export function postPages(app: FastifyInstance, context: PageContext): void {
+  page(app, '/posts/:slug', context, async (trace, { params: { slug = '' } }) => {
+    const post = await trace.cached(context.site.posts.getPost, slug)
+    return { view: 'post', title: post.title, data: { post } }
+  })
+}

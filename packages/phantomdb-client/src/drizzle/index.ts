@@ -1,0 +1,8 @@
+export {
+  drizzle,
+  migrate,
+  type PhantomDBDatabase,
+  type PhantomDBDrizzleConfig,
+  type PhantomDBQueryResultHKT,
+  type PhantomDBTransaction,
+} from './adapter.ts'
