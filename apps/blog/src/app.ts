@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import helmet from '@fastify/helmet'
 import serveFolder from '@fastify/static'
-import { isPhantomDBError } from '@outrider/phantomdb-client'
+import { ConnectionError, OperationalError, TimeoutError } from '@outrider/phantomdb-client'
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { bookPages } from './pages/books.ts'
 import { homePage } from './pages/home.ts'
@@ -66,6 +66,11 @@ export async function buildApp(site: Site): Promise<FastifyInstance> {
 }
 
 function statusOf(error: FastifyError): number {
-  if (isPhantomDBError(error)) return 503
+  if (isUnreachable(error) || isUnreachable(error.cause)) return 503
   return error.statusCode !== undefined && error.statusCode >= 400 ? error.statusCode : 500
+}
+
+/** Whether the database could not do it now; Drizzle gives the client's error as its cause. */
+function isUnreachable(error: unknown): boolean {
+  return [ConnectionError, OperationalError, TimeoutError].some((Class) => error instanceof Class)
 }

@@ -80,6 +80,13 @@ describeWith('postgres', 'pages', () => {
     expect(body).not.toContain('secret')
   })
 
+  it('say that the database cannot be reached when it cannot, and nothing more', async () => {
+    const { app } = await test.again({ phantomUrl: 'http://127.0.0.1:9' })
+    const { code, body } = await view(app, '/books/7')
+    expect(code).toBe(503)
+    expect(body).toContain('The database cannot be reached')
+  })
+
   it('say which package did what', async () => {
     const { body } = await view(test.app, '/books/2')
     const rows = [...body.matchAll(/<tr>\s*<td>([\w-]+)<\/td>\s*<td>(\w+)<\/td>\s*<td>([^<]+)<\/td>/g)]
