@@ -2,7 +2,14 @@ import { fileURLToPath } from 'node:url'
 import helmet from '@fastify/helmet'
 import serveFolder from '@fastify/static'
 import { ConnectionError, OperationalError, TimeoutError } from '@outrider/phantomdb-client'
-import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import {
+  fastify,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { analyticsApi } from './pages/analytics.ts'
 import { bookPages } from './pages/books.ts'
 import { homePage } from './pages/home.ts'
 import { postPages } from './pages/posts.ts'
@@ -22,6 +29,8 @@ const problems = {
   503: { title: 'One moment', text: 'The database cannot be reached. Try again shortly.' },
   500: { title: 'Something went wrong', text: 'The error is in the log of the server.' },
 } as const
+
+type Problem = (typeof problems)[keyof typeof problems]
 
 /** The pages of a site, not listening yet. Closing them leaves the site open. */
 export async function buildApp(site: Site): Promise<FastifyInstance> {
@@ -52,16 +61,20 @@ export async function buildApp(site: Site): Promise<FastifyInstance> {
   app.decorateReply('html', function html(page) {
     return this.type('text/html; charset=utf-8').send(page)
   })
-  app.setNotFoundHandler((_request, reply) => reply.code(404).html(render('problem', problems[404])))
+  const answer = (request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply =>
+    request.url.startsWith('/api/')
+      ? reply.send({ error: problem.text })
+      : reply.html(render('problem', problem))
+  app.setNotFoundHandler((request, reply) => answer(request, reply.code(404), problems[404]))
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = statusOf(error)
     request.log[status < 500 ? 'info' : 'error'](error)
     const problem = status === 404 || status === 503 ? problems[status] : problems[status < 500 ? 400 : 500]
-    return reply.code(status).html(render('problem', problem))
+    return answer(request, reply.code(status), problem)
   })
 
   app.get('/healthz', () => ({ status: 'ok' }))
-  for (const pages of [homePage, bookPages, postPages]) pages(app, { site, render })
+  for (const pages of [homePage, bookPages, postPages, analyticsApi]) pages(app, { site, render })
   return app
 }
 

@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   })
   try {
     await site.database.migrate()
-    await seedDemo(site.database.db)
+    await seedDemo(site, 'system')
     const onListening = (url: string): void => say(`\nOutrider's demo runs at ${url}  (Ctrl-C ends it)`)
     await serve(site, { signal: ending.signal, onListening })
   } finally {

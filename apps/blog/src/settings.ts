@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
@@ -8,6 +9,7 @@ const environment = z.object({
     .string()
     .min(1)
     .default(fileURLToPath(new URL('../data', import.meta.url))),
+  WORKER_DB_PATH: z.string().min(1).optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   PHANTOMDB_HOST: z.url({ protocol: /^https?$/ }).optional(),
@@ -21,6 +23,8 @@ export interface Settings {
   readonly port: number
   /** Folder of the embedded databases, made when it is missing. @default apps/blog/data */
   readonly dataDir: string
+  /** The SQLite file of page views and the audit log; its folder is made when missing. @default analytics.db in dataDir */
+  readonly analyticsFile: string
   /** Where the cache lives; in memory when absent. */
   readonly redisUrl: string | undefined
   /** The PostgreSQL behind the gateway; embedded when absent. */
@@ -47,11 +51,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
     throw new SettingsError(`These environment variables do not fit:\n  ${problems.join('\n  ')}`)
   }
-  const { HOST, PORT, DATA_DIR, REDIS_URL, DATABASE_URL, PHANTOMDB_HOST } = result.data
+  const { HOST, PORT, DATA_DIR, WORKER_DB_PATH, REDIS_URL, DATABASE_URL, PHANTOMDB_HOST } = result.data
   return Object.freeze({
     host: HOST,
     port: PORT,
     dataDir: DATA_DIR,
+    analyticsFile: resolve(WORKER_DB_PATH ?? join(DATA_DIR, 'analytics.db')),
     redisUrl: REDIS_URL,
     databaseUrl: DATABASE_URL,
     phantomUrl: PHANTOMDB_HOST,

@@ -32,6 +32,7 @@ export async function startSite(changes: Partial<Settings> = {}): Promise<TestSi
     host: '127.0.0.1',
     port: 0,
     dataDir,
+    analyticsFile: join(dataDir, 'analytics.db'),
     redisUrl: undefined,
     databaseUrl: server.url,
     phantomUrl: undefined,
@@ -47,7 +48,7 @@ export async function startSite(changes: Partial<Settings> = {}): Promise<TestSi
   }
   const { site, app } = await again()
   await site.database.migrate()
-  await seedDemo(site.database.db)
+  await seedDemo(site, 'system')
   return {
     site,
     app,

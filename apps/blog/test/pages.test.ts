@@ -112,7 +112,7 @@ describeWith('postgres', 'pages', () => {
 
   it('stay as they are when the demo is seeded again', async () => {
     const { seedDemo } = await import('../src/seed/seed-demo.ts')
-    await seedDemo(test.site.database.db)
+    await seedDemo(test.site, 'system')
     expect(await test.site.database.db.$count(books)).toBe(36)
   })
 

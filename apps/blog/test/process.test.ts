@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SqliteWorker } from '@outrider/sqlite-worker'
 import { describeWith, eventually } from '@outrider/test-kit'
 import { expect, it, onTestFinished } from 'vitest'
 import { dataFolder } from './fixture.ts'
@@ -137,6 +138,18 @@ describeWith('postgres', 'npm start', () => {
       expect(await statusOf(`${url}/books/1`)).toBe('MISS')
       site.child.kill('SIGTERM')
       expect(await site.ended).toMatchObject({ code: 0 })
+
+      await using worker = new SqliteWorker(join(dataDir, 'analytics.db'))
+      expect(
+        await worker.execute(
+          `SELECT model, action, COUNT(*) AS objects FROM audit_log WHERE actor = 'import_books'
+          GROUP BY model, action ORDER BY model`,
+        ),
+      ).toEqual([
+        { model: 'authors', action: 'created', objects: 4 },
+        { model: 'book_authors', action: 'created', objects: 4 },
+        { model: 'books', action: 'created', objects: 3 },
+      ])
     },
   )
 
@@ -152,6 +165,48 @@ describeWith('postgres', 'npm start', () => {
       const result = await manage(await dataFolder(), ...args)
       expect(result).toMatchObject({ code, stderr, stdout: '' })
       expect(result.stderr).not.toMatch(/^\s+at /m)
+    },
+  )
+})
+
+describeWith('postgres', 'a gateway that is killed alone', () => {
+  const gatewayOf = async (dataDir: string) =>
+    JSON.parse(await readFile(join(dataDir, 'phantomdb/server.json'), 'utf8')) as {
+      readonly url: string
+      readonly pid: number
+      readonly token: string
+    }
+
+  it(
+    'comes back where it was, and all sites of its folder answer again by themselves',
+    {
+      timeout: 90_000,
+    },
+    async () => {
+      const dataDir = await dataFolder()
+      const sites = [
+        await start({ PORT: '0', DATA_DIR: dataDir }),
+        await start({ PORT: '0', DATA_DIR: dataDir }),
+      ]
+      const urls = await Promise.all(sites.map(({ url }) => url))
+      let killed = await gatewayOf(dataDir)
+      for (const page of ['/books/2', '/books/3']) {
+        process.kill(killed.pid, 'SIGKILL')
+        for (const url of urls)
+          await eventually(async () => (await fetch(`${url}${page}`)).status === 200, { timeoutMs: 30_000 })
+        const revived = await gatewayOf(dataDir)
+        expect(revived.pid).not.toBe(killed.pid)
+        expect(revived).toMatchObject({ url: killed.url, token: killed.token })
+        killed = revived
+      }
+
+      expect(await manage(dataDir, 'clear_book_cache', '--all-books')).toMatchObject({ code: 0 })
+      for (const url of urls) expect(await statusOf(`${url}/books/3`)).toBe('MISS')
+      for (const { child } of sites) child.kill('SIGTERM')
+      for (const { ended } of sites) expect(await ended).toMatchObject({ code: 0 })
+      await eventually(() => !existsSync(join(dataDir, 'phantomdb/postgres/postmaster.pid')), {
+        timeoutMs: 15_000,
+      })
     },
   )
 })

@@ -9,6 +9,12 @@ it('has defaults for everything, and takes an empty variable for none', () => {
   })
 })
 
+it('keeps the analytics file in the data folder, unless WORKER_DB_PATH says otherwise', () => {
+  expect(readSettings({ DATA_DIR: '/srv/data' }).analyticsFile).toBe('/srv/data/analytics.db')
+  const { analyticsFile } = readSettings({ DATA_DIR: '/srv/data', WORKER_DB_PATH: '/srv/worker.db' })
+  expect(analyticsFile).toBe('/srv/worker.db')
+})
+
 it('is frozen', () => {
   expect(Object.isFrozen(readSettings({}))).toBe(true)
 })

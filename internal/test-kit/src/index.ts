@@ -14,5 +14,6 @@ export {
 export { startRedis, type StartRedisOptions, type TestRedis } from './redis.ts'
 export { skipped, SERVICES, type Service } from './services.ts'
 export { spawnChild, type ChildExit, type SpawnChildOptions, type TestChild } from './spawn-child.ts'
+export { findStrace } from './strace.ts'
 export { startTcpProxy, type StartTcpProxyOptions, type TcpAddress, type TcpProxy } from './tcp-proxy.ts'
 export { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts'

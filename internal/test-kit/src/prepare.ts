@@ -8,6 +8,7 @@ const preparations: Record<Service, () => Promise<unknown>> = {
   redis: async () => process.env['REDIS_URL'] || findRedis(),
   postgres: async () => process.env['TEST_DATABASE_URL'] || findPostgresBinaries(),
   chromium: findChromium,
+  strace: async () => {}, // small, for Linux only: fetched by the suite that uses it
 }
 
 /**

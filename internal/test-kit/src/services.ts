@@ -1,7 +1,7 @@
 import { TestKitError, TEST_KIT_ERROR_CODES } from './errors.ts'
 
 /** The services that tests may need, by the names SKIP_SERVICES takes. */
-export const SERVICES = ['redis', 'postgres', 'chromium'] as const
+export const SERVICES = ['redis', 'postgres', 'chromium', 'strace'] as const
 
 /** One of {@link SERVICES}. */
 export type Service = (typeof SERVICES)[number]

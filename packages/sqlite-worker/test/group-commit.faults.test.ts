@@ -58,7 +58,7 @@ describe('group commit', () => {
   it('gives every statement the outcome it would have had alone', { timeout: 600_000 }, async () => {
     const seed = Number(process.env.OUTRIDER_SEED ?? Date.now() % 2 ** 31)
     process.stderr.write(`group commit: OUTRIDER_SEED=${seed} ${numRuns} runs\n`)
-    const worker = openWorker()
+    const worker = openWorker({ consistency: 'writer' }) // reads in line with the writes
     const db = new Database(':memory:')
     for (const sql of schema) {
       await worker.execute(sql)

@@ -1,20 +1,15 @@
 import { expect, it } from 'vitest'
 import { Lane } from '../src/engine/lane.ts'
 import { Control } from '../src/protocol.ts'
-import { Token } from '../src/token.ts'
-
-const failing = (): Parameters<Lane['rejectOperation']>[0] => {
-  const token = new Token<unknown>(() => {})
-  return { what: 'SELECT 1', params: undefined, bytes: 0, token }
-}
+import { fail, Token } from '../src/token.ts'
 
 it('keeps the failures of a transaction until its end, and none of calls outside of one', () => {
-  const root = new Lane(undefined, undefined)
+  const root = new Lane({ fulfilled: () => {}, failed: () => {} })
   const transaction = root.open(Control.beginImmediate)
   for (const lane of [root, transaction]) {
-    const operation = failing()
-    lane.push(operation)
-    lane.rejectOperation(operation, 'no')
+    const token = new Token<unknown>(() => {})
+    fail(token, 'no')
+    lane.note(token)
   }
   expect(transaction.takeUnobservedError()).toEqual({ error: 'no' })
   expect(root.takeUnobservedError()).toBeUndefined()

@@ -65,7 +65,7 @@ describe('statements', () => {
     const worker = openWorker()
     void worker.execute('CREATE TABLE t (a)')
     void worker.insert('t', { a: 1 })
-    const before = worker.execute('SELECT * FROM t')
+    const before = worker.execute('SELECT * FROM t', [], { consistency: 'writer' })
     void worker.execute('ALTER TABLE t ADD COLUMN b')
     expect(await before).toEqual([{ a: 1 }])
     expect(await worker.execute('SELECT * FROM t')).toEqual([{ a: 1, b: null }])
@@ -201,8 +201,8 @@ describe('the thread', () => {
     const dying = new URL(
       `data:text/javascript,import{parentPort}from'node:worker_threads';parentPort.once('message',()=>process.exit(3))`,
     )
-    const worker = openWorker({ workerUrl: dying })
-    const underWay = worker.execute('SELECT 1')
+    const worker = openWorker({ workerUrl: dying, autoReconnect: false })
+    const underWay = worker.execute('DELETE FROM t')
     const transaction = worker.transaction((tx) => tx.execute('SELECT 1'))
     await expect(underWay).rejects.toMatchObject({ code: 'ERR_WORKER_DIED', maybeCommitted: true })
     await expect(transaction).rejects.toMatchObject({ code: 'ERR_WORKER_DIED' })

@@ -1,6 +1,8 @@
 import { CleaningDF, ImportDataCommand, rowsOf, type Frame } from '@outrider/command-kit/import'
 import { ref } from '@outrider/bulk-ops'
 import type { Arguments } from '@outrider/command-kit'
+import { getTableName } from 'drizzle-orm'
+import { auditedTransaction, type Transaction } from '../audited-transaction.ts'
 import { restoreIsbn } from '../isbn.ts'
 import { authors, bookAuthors, books } from '../models/index.ts'
 import type { Site } from '../site.ts'
@@ -44,6 +46,8 @@ class BooksCleaningDF extends CleaningDF {
 export class ImportBooks extends ImportDataCommand<Site> {
   static override help = 'Imports books and their authors from a file of the goodbooks data set'
   #unverifiedIsbns = 0
+  /** Of the batch that is being written. */
+  #transaction: Transaction | undefined
 
   addCommandArguments(p: Arguments) {
     return p
@@ -69,7 +73,7 @@ export class ImportBooks extends ImportDataCommand<Site> {
   }
 
   override getDb() {
-    return this.context.database.db
+    return this.#transaction ?? this.context.database.db
   }
 
   getBulksByModel(df: Frame) {
@@ -100,11 +104,26 @@ export class ImportBooks extends ImportDataCommand<Site> {
   /** Writes a batch, then takes the lists and these books out of the cache; other books stay there. */
   override async importToDb(bulks: Parameters<ImportDataCommand['importToDb']>[0]) {
     const rows = new Map(bulks)
-    const counts = await super.importToDb(rows)
-    const written = [...counts.values()].some(({ created, updated }) => created + updated > 0)
-    if (!this.dryRun && written) {
-      const ids = (rows.get(books) ?? []) as readonly { id?: number }[]
-      await this.context.invalidate(['book_listings', 'book_stats', ...ids.map(({ id }) => `book:${id}`)])
+    if (this.dryRun) return super.importToDb(rows)
+    const { audit, database } = this.context
+    const counts = await auditedTransaction(
+      { db: database.db, audit, actor: 'import_books' },
+      async (tx, touch) => {
+        this.#transaction = tx
+        const counts = await super.importToDb(rows).finally(() => (this.#transaction = undefined))
+        const bookIds = idsOf(rows.get(books))
+        for (const [table, column, values] of [
+          [authors, authors.id, idsOf(rows.get(authors))],
+          [books, books.id, bookIds],
+          [bookAuthors, bookAuthors.bookId, bookIds],
+        ] as const)
+          touch({ table, column, values, counts: counts.get(getTableName(table)) })
+        return counts
+      },
+    )
+    if ([...counts.values()].some(({ created, updated }) => created + updated > 0)) {
+      const changed = idsOf(rows.get(books)).map((id) => `book:${id}`)
+      await this.context.invalidate(['book_listings', 'book_stats', ...changed])
     }
     return counts
   }
@@ -118,6 +137,11 @@ export class ImportBooks extends ImportDataCommand<Site> {
     }
     return result
   }
+}
+
+/** The keys that rows were given when they were written. */
+function idsOf(rows: readonly object[] = []): number[] {
+  return (rows as readonly { id?: number }[]).flatMap(({ id }) => id ?? [])
 }
 
 /** A year as the data set writes it, such as "2008.0"; negative years are BC. @throws when it is no whole number */

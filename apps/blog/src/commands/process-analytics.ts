@@ -17,6 +17,7 @@ export class ProcessAnalytics extends BaseCommand<Site> {
       all.map(async ({ id, slug }) => ({ id, views: await analytics.countViews(`/posts/${slug}`) })),
     )
     await this.effect(`store the views of ${counted.length} posts`, async () => {
+      // view counters are no change of a post: not audited
       await database.db.transaction(async (tx) => {
         for (const { id, views } of counted)
           await tx.update(posts).set({ viewCount: views }).where(eq(posts.id, id))

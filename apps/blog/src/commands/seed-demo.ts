@@ -13,7 +13,7 @@ export class SeedDemo extends BaseCommand<Site> {
     const { context } = this
     await this.effect('write the books and posts of the demo', async () => {
       await context.database.migrate()
-      await seedDemo(context.database.db)
+      await seedDemo(context, 'seed_demo')
       await context.invalidate(['books', 'book_stats', 'posts'])
     })
     this.stdout.write(this.style.success('Demo data is there'))

@@ -15,8 +15,12 @@ export function homePage(app: FastifyInstance, context: PageContext): void {
     () => analytics.countViews(),
   )
 
-  page(app, '/', context, async (trace) => {
-    const views = await trace.cached(countViews)
+  page(app, '/', context, async (trace, request) => {
+    // a site whose counters are broken is still a site
+    const views = await trace.cached(countViews).catch((error: unknown) => {
+      request.log.error(error)
+      return undefined
+    })
     const { status } = trace
     const [newest, statistics] = await Promise.all([
       trace.cached(posts.listPosts),

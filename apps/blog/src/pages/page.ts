@@ -30,7 +30,7 @@ export function page(
     const trace = new Trace()
     if (request.method === 'GET') {
       await trace.step({ package: 'sqlite-worker', operation: 'insert', target: 'page_views' }, () =>
-        site.analytics.logView(request.url),
+        site.analytics.logView(request.url.split('?', 1)[0] ?? ''),
       )
     }
     const { view, title, data } = await content(trace, request)

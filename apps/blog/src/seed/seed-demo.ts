@@ -1,5 +1,6 @@
 import { bulkCreateBulksInSteps, ref } from '@outrider/bulk-ops'
-import type { Database } from '../database.ts'
+import { getTableName } from 'drizzle-orm'
+import { auditedTransaction } from '../audited-transaction.ts'
 import { renderMarkdown } from '../markdown.ts'
 import {
   authors,
@@ -12,11 +13,18 @@ import {
   publishers,
   reviews,
 } from '../models/index.ts'
+import type { Site } from '../site.ts'
 import { genreNames, isbnOf, publisherRows, reviewsOf, seedBooks } from './library.ts'
 import { seedPosts } from './posts.ts'
 
-/** Writes the demo's books and posts. Running it again changes nothing: rows are found by their natural keys. */
-export async function seedDemo(db: Database): Promise<void> {
+/**
+ * Writes the demo's books and posts. Running it again changes nothing: rows are found by their natural keys. `actor` is
+ * whom the audit log names.
+ */
+export async function seedDemo(
+  { database: { db }, audit }: Pick<Site, 'audit' | 'database'>,
+  actor: string,
+): Promise<void> {
   const genreRows = genreNames.map((name) => ({ name, slug: name.toLowerCase() }))
   const authorRows = [...new Set(seedBooks.flatMap((book) => book.authors))].map((name) => ({ name }))
   const publisherList = publisherRows.map((row) => ({ ...row }))
@@ -75,19 +83,25 @@ export async function seedDemo(db: Database): Promise<void> {
     [posts, seedPosts.map((post) => ({ ...post, bodyHtml: renderMarkdown(post.body) }))],
   ] as const
 
-  await bulkCreateBulksInSteps(db, entries, {
-    returning: 'none',
-    onConflict: [
-      [genres, { target: 'slug' }],
-      [publishers, { target: 'name' }],
-      [authors, { target: 'name' }],
-      [books, { target: 'isbn' }],
-      [bookAuthors, { target: ['bookId', 'authorId'] }],
-      [bookGenres, { target: ['bookId', 'genreId'] }],
-      [bookPublishers, { target: ['bookId', 'publisherId'] }],
-      [reviews, { target: ['bookId', 'reviewer'] }],
-      [posts, { target: 'slug' }],
-    ],
+  await auditedTransaction({ db, audit, actor }, async (tx, touch) => {
+    const made = await bulkCreateBulksInSteps(tx, entries, {
+      returning: 'ids',
+      onConflict: [
+        [genres, { target: 'slug' }],
+        [publishers, { target: 'name' }],
+        [authors, { target: 'name' }],
+        [books, { target: 'isbn' }],
+        [bookAuthors, { target: ['bookId', 'authorId'] }],
+        [bookGenres, { target: ['bookId', 'genreId'] }],
+        [bookPublishers, { target: ['bookId', 'publisherId'] }],
+        [reviews, { target: ['bookId', 'reviewer'] }],
+        [posts, { target: 'slug' }],
+      ],
+    })
+    for (const [table] of entries) {
+      const counts = made.counts.get(getTableName(table))
+      touch({ table, column: table.id, values: made.get(table), counts })
+    }
   })
 }
 

@@ -1,54 +1,146 @@
-import { ClosedError, fromFailure, OpenError, WorkerDiedError } from '../errors.ts'
-import type { BatchMessage, FromWorker, WireParams } from '../protocol.ts'
-import { fail, Token } from '../token.ts'
+import { statSync } from 'node:fs'
+import { AbortedError, ClosedError } from '../errors.ts'
+import { Hooks, type HookEvent } from '../hooks.ts'
 import type { ResolvedSqliteWorkerOptions } from '../options.ts'
+import { Control, type ReplyMessage } from '../protocol.ts'
+import { fail, fulfil, Token } from '../token.ts'
+import { channels } from './diagnostics.ts'
+import { KeepAlive } from './keep-alive.ts'
 import { Lane, type BeginControl } from './lane.ts'
-import { bytesOf, type Operation } from './operation.ts'
-import { deliver } from './results.ts'
-import { StatementIds } from './statement-ids.ts'
-import { WriterThread } from './writer-thread.ts'
+import { Meter, type Distribution } from './meter.ts'
+import { Operation, type BatchStep, type OperationInit } from './operation.ts'
+import { QueueLimits } from './queue-limits.ts'
+import type { ReaderLease } from './reader-leases.ts'
+import { Readers } from './readers.ts'
+import { Respawn } from './respawn.ts'
+import type { Settle } from './results.ts'
+import { pins, routeOf } from './routing.ts'
+import { Thread, type Batch, type ThreadEvents } from './thread.ts'
+import { Writer } from './writer.ts'
 
-/** Messages under way: one that runs and one that waits, so that the thread never idles between them. */
-const WINDOW = 2
-const MAX_OPERATIONS = 512
-const MAX_BYTES = 2 ** 20
+/**
+ * What a read sees: every earlier write of the same worker (`'causal'`), whatever is committed when it runs
+ * (`'eager'`), or the same by running in line with the writes on their connection (`'writer'`).
+ */
+export type Consistency = 'causal' | 'eager' | 'writer'
 
-interface Batch {
-  readonly lane: Lane
-  readonly operations: Operation[]
-  /** Transactions that have the writer to themselves once this batch is answered. */
-  readonly before: Lane[]
+export interface SubmitOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly consistency?: Consistency | undefined
 }
 
-/** Brings operations to the writer thread, many in a message, and their outcomes back, in order. */
-export class Engine {
-  readonly root: Lane = new Lane(undefined, undefined)
-  readonly #thread: WriterThread
-  readonly #statementIds = new StatementIds()
-  readonly #underWay: Batch[] = []
-  readonly #onUnobservedError: ResolvedSqliteWorkerOptions['onUnobservedError']
-  #scheduled = false
+/** What one set of threads did and does. Times are in milliseconds. */
+export interface ThreadStats {
+  readonly operations: number
+  readonly failures: number
+  /** From a call until its message was sent, by message. */
+  readonly waitMs: Distribution
+  /** From there until its answer. */
+  readonly runMs: Distribution
+  /** Sent and not answered yet. */
+  readonly underWay: number
+  /** Threads that died and were started again. */
+  readonly restarts: number
+}
+
+export interface WorkerStats {
+  /** Operations without an outcome, and what they weigh. */
+  readonly queueSize: number
+  readonly queueBytes: number
+  readonly writer: ThreadStats & {
+    /** Writes per commit that they shared. */ readonly groupSize: Distribution
+  }
+  readonly readers: ThreadStats & { readonly threads: number }
+  /** Streams and copies that are open. */
+  readonly streams: number
+  /** Sizes of the database and of its write-ahead log, in bytes; 0 for one in memory. */
+  readonly fileBytes: number
+  readonly walBytes: number
+}
+
+/** Brings every operation to a thread that may run it, and its outcome to whoever waits for it. */
+export class Engine implements Settle {
+  readonly file: string
+  readonly options: ResolvedSqliteWorkerOptions
+  readonly hooks: Hooks
+  readonly limits: QueueLimits
+  readonly readers: Readers
+  readonly #writer: Writer
+  readonly #writerMeter = new Meter()
+  readonly #readerMeter = new Meter()
+  readonly #writerRespawn: Respawn
+  readonly #readerRespawn: Respawn
+  readonly #keepAlive = new KeepAlive()
+  readonly #modules = new Set<string>()
+  /** Whether only the writer's connection sees all of the database. */
+  #isPinned: boolean
+  /** Operations of the root lane that were queued, and that are done: they end in order. */
+  #rootQueued = 0
+  #rootDone = 0
   #closing: Promise<void> | undefined
-  #whenDrained: (() => void) | undefined
-  #death: { readonly cause: unknown } | undefined
 
   constructor(file: string, options: ResolvedSqliteWorkerOptions) {
-    const { synchronous, busyTimeoutMs, maxCount, executeInit, workerUrl, onUnobservedError } = options
-    this.#onUnobservedError = onUnobservedError
-    this.#thread = new WriterThread(
-      workerUrl,
-      { file, synchronous, busyTimeoutMs, maxCount, executeInit },
-      { message: (message) => this.#receive(message), died: (cause) => this.#die(cause) },
+    this.file = file
+    this.options = options
+    this.hooks = new Hooks(options.onUnobservedError)
+    this.limits = new QueueLimits(options, this.#keepAlive, (operation, error) =>
+      this.#giveUp(operation, error),
     )
+    this.#isPinned = file === ':memory:' || options.executeInit.some(pins)
+    this.#writerRespawn = new Respawn(options)
+    this.#readerRespawn = new Respawn(options)
+    this.readers = new Readers({
+      ...this.#partsOf('reader', this.#readerMeter, this.#readerRespawn),
+      limit: options.readers,
+      maxStreams: options.maxStreams,
+    })
+    this.#writer = new Writer({
+      ...this.#partsOf('writer', this.#writerMeter, this.#writerRespawn),
+      ready: (wal) => this.#ready(wal),
+      failed: (cause) => this.readers.fail(cause),
+    })
   }
 
-  /** Queues a statement in a lane. */
-  submit<T>(lane: Lane, sql: string, params: WireParams): Token<T> {
-    const refusal = this.#refusal(lane)
+  /** The line of everything outside of transactions. */
+  get root(): Lane {
+    return this.#writer.root
+  }
+
+  /** Whether other connections than the writer's may read the database. */
+  get mayLease(): boolean {
+    return !this.#isPinned
+  }
+
+  /** Whether a statement can be read on a connection of its own. */
+  mayStream(sql: string): boolean {
+    return !this.#isPinned && routeOf(sql) === 'read'
+  }
+
+  /** A connection that reads and that the caller has to itself, once it sees what it must. */
+  async lease(consistency: Consistency = this.options.consistency): Promise<ReaderLease> {
+    const refusal = this.#refusal(this.root)
+    if (refusal) throw refusal
+    this.#keepAlive.hold()
+    try {
+      return await this.readers.lease(consistency === 'eager' ? 0 : this.#rootQueued)
+    } finally {
+      this.#keepAlive.release()
+    }
+  }
+
+  /** Queues an operation in a lane, or for a reader. */
+  submit<T>(lane: Lane, init: OperationInit, { signal, consistency }: SubmitOptions = {}): Token<T> {
+    const refusal =
+      this.#refusal(lane) ?? (signal?.aborted ? new AbortedError(false, signal.reason) : undefined)
     if (refusal) return this.refuse(refusal, lane)
     const token = this.#token<T>(lane)
-    lane.push({ what: sql, params, bytes: bytesOf(params), token })
-    this.schedule()
+    const reads = consistency ?? this.options.consistency
+    const isRead = lane === this.root && reads !== 'writer' && this.#mayReadElsewhere(init)
+    const operation = new Operation(init, token, isRead ? undefined : lane, performance.now())
+    this.limits.add(operation)
+    if (signal) this.#watch(operation, signal)
+    if (isRead) this.readers.submit(operation, reads === 'eager' ? 0 : this.#rootQueued)
+    else this.#queue(operation, lane)
     return token
   }
 
@@ -60,11 +152,6 @@ export class Engine {
     return token
   }
 
-  /** A transaction rejects with the errors that nobody awaited, so they are not reported as well. */
-  #token<T>(lane: Lane): Token<T> {
-    return new Token<T>(lane === this.root ? this.#onUnobservedError : () => {})
-  }
-
   /** Queues a transaction in a lane. @throws {ClosedError | WorkerDiedError} */
   open(parent: Lane, begin: BeginControl): Lane {
     const refusal = this.#refusal(parent)
@@ -74,134 +161,236 @@ export class Engine {
     return lane
   }
 
-  /** Sends what waits, once this tick has queued all it will. */
   schedule(): void {
-    if (this.#scheduled || this.#underWay.length >= WINDOW) return
-    this.#scheduled = true
-    process.nextTick(() => {
-      this.#scheduled = false
-      this.#pump()
-    })
+    this.#writer.schedule()
   }
 
-  /** Waits for all that was queued, then closes the database and ends the thread. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /** Makes a module's functions known to the writer, also after a restart. */
+  load(file: string): void {
+    if (this.#modules.has(file)) return
+    this.#modules.add(file)
+    this.#writer.load(file)
+  }
+
+  /** Copies the database through the writer, which the caller has to itself. */
+  backUp(...args: Parameters<Writer['backUp']>): Promise<void> {
+    return this.#writer.backUp(...args)
+  }
+
+  /** Ends a thread where it stands, to see what happens then. */
+  async kill(which: 'writer' | 'reader'): Promise<void> {
+    if (which === 'writer') await this.#writer.kill()
+    else await this.readers.kill()
+  }
+
+  close(options: { drain: boolean; timeoutMs: number }): Promise<void> {
+    this.#closing ??= this.#close(options)
     return this.#closing
   }
 
-  async #close(): Promise<void> {
-    this.#thread.hold(true)
-    if (!this.#isDrained()) await new Promise<void>((resolve) => (this.#whenDrained = resolve))
-    if (!this.#death) this.#thread.post({ type: 'close' })
-    await this.#thread.exited
+  async #close({ drain, timeoutMs }: { drain: boolean; timeoutMs: number }): Promise<void> {
+    const reject = () => {
+      this.root.abort(new ClosedError())
+      for (const operation of this.readers.takeBack()) this.failed(operation, new ClosedError())
+      this.readers.failLeases(new ClosedError())
+    }
+    if (!drain) reject()
+    this.#keepAlive.hold()
+    const idle = Promise.all([this.#writer.idle(), this.readers.idle()])
+    const isIdle = await Promise.race([idle.then(() => true), elapsed(timeoutMs)])
+    if (!isIdle) reject()
+    await Promise.all([this.#writer.close(!isIdle), this.readers.close(!isIdle)])
     await new Promise((resolve) => setImmediate(resolve)) // errors that nobody awaited are reported by now
+    this.#keepAlive.end()
   }
 
-  /** Why a lane takes nothing more, if so. */
+  stats(): WorkerStats {
+    const { size, bytes } = this.limits
+    const of = (meter: Meter, respawn: Respawn, underWay: number): ThreadStats => ({
+      operations: meter.operations,
+      failures: meter.failures,
+      waitMs: meter.waitMs.summary(),
+      runMs: meter.runMs.summary(),
+      underWay,
+      restarts: respawn.restarts,
+    })
+    return {
+      queueSize: size,
+      queueBytes: bytes,
+      writer: {
+        ...of(this.#writerMeter, this.#writerRespawn, this.#writer.underWay),
+        groupSize: this.#writerMeter.groupSize.summary(),
+      },
+      readers: {
+        ...of(this.#readerMeter, this.#readerRespawn, this.readers.underWay),
+        threads: this.readers.count,
+      },
+      streams: this.readers.leased,
+      fileBytes: this.#sizeOf(''),
+      walBytes: this.#sizeOf('-wal'),
+    }
+  }
+
+  /** For threads only: an operation succeeded. */
+  fulfilled(operation: Operation, value: unknown): void {
+    const { lane } = operation
+    if (operation.isCall) this.#count(operation, 'operations')
+    if (!operation.isSettled) {
+      operation.isSettled = true
+      operation.release?.()
+      fulfil(operation.token, value)
+      if (!this.hooks.isEmpty) this.#announce(operation, value)
+    }
+    if (lane) this.#leave(lane)
+  }
+
+  /** For threads only: an operation failed. */
+  failed(operation: Operation, error: Error): void {
+    const { lane, token } = operation
+    if (operation.isCall) this.#count(operation, 'failures')
+    if (!operation.isSettled) {
+      operation.isSettled = true
+      operation.release?.()
+      fail(token, error)
+      lane?.note(token)
+    }
+    if (lane) this.#leave(lane)
+  }
+
+  #count(operation: Operation, what: 'operations' | 'failures'): void {
+    this.limits.done(operation)
+    const meter = operation.lane ? this.#writerMeter : this.#readerMeter
+    meter[what] += 1
+  }
+
+  #leave(lane: Lane): void {
+    lane.settled()
+    if (lane !== this.root) return
+    this.#rootDone += 1
+    this.readers.writesDone(this.#rootDone)
+  }
+
+  #queue(operation: Operation, lane: Lane): void {
+    if (pinsReads(operation)) this.#isPinned = true
+    if (lane === this.root) this.#rootQueued += 1
+    lane.push(operation)
+    this.#writer.schedule()
+  }
+
+  #mayReadElsewhere({ what }: OperationInit): boolean {
+    return !this.#isPinned && this.options.readers > 0 && typeof what === 'string' && routeOf(what) === 'read'
+  }
+
+  /** A transaction rejects with the errors that nobody awaited, so they are not reported as well. */
+  #token<T>(lane: Lane): Token<T> {
+    return new Token<T>(lane === this.root ? this.options.onUnobservedError : () => {})
+  }
+
+  /** Why a lane takes nothing more, if so. Only what begins outside of a transaction waits in the queue. */
   #refusal(lane: Lane): Error | undefined {
-    if (this.#death) return this.#deathOf(false)
-    return this.#closing && lane === this.root ? new ClosedError() : undefined
+    if (this.#writer.death) return this.#writer.death
+    if (lane !== this.root) return undefined
+    return this.#closing ? new ClosedError() : this.limits.refusal()
   }
 
-  #pump(): void {
-    while (this.#underWay.length < WINDOW && !this.#death) {
-      const batch = this.#collect()
-      if (!batch) break
-      this.#underWay.push(batch)
-      if (this.#underWay.length === 1) this.#thread.hold(true)
-      this.#thread.post(this.#encode(batch))
+  #watch(operation: Operation, signal: AbortSignal): void {
+    const abort = () => {
+      const maybeCommitted = operation.isSent && operation.lane !== undefined
+      this.#giveUp(operation, new AbortedError(maybeCommitted, signal.reason))
     }
-    if (this.#underWay.length === 0 && !this.#closing) this.#thread.hold(false)
-    if (this.#isDrained()) this.#whenDrained?.()
+    signal.addEventListener('abort', abort, { once: true })
+    operation.release = () => signal.removeEventListener('abort', abort)
   }
 
-  #isDrained(): boolean {
-    return (
-      this.#death !== undefined ||
-      (this.#underWay.length === 0 && this.#front() === this.root && this.root.isEmpty)
-    )
+  /** Rejects an operation now; what is under way ends as it will, and what is not is never run. */
+  #giveUp(operation: Operation, error: Error): void {
+    if (operation.isSettled) return
+    operation.isSettled = true
+    operation.release?.()
+    operation.rows = undefined
+    fail(operation.token, error)
+    operation.lane?.note(operation.token)
+    if (!operation.isSent) return
+    if (operation.lane) this.#writer.abort(operation)
+    else this.readers.abort(operation)
   }
 
-  #collect(): Batch | undefined {
-    const lane = this.#front()
-    const operations: Operation[] = []
-    let bytes = 0
-    for (let entry = lane.peek(); entry && !(entry instanceof Lane); entry = lane.peek()) {
-      operations.push(entry)
-      lane.shift()
-      bytes += entry.bytes + this.#statementIds.sizeOf(entry.what)
-      if (operations.length >= MAX_OPERATIONS || bytes >= MAX_BYTES) break
+  /** Tells the hooks of a statement once it is committed: now, or with its transaction. */
+  #announce({ lane, sql, params, table, payload, what }: Operation, value: unknown): void {
+    const events: HookEvent[] = []
+    if (sql !== undefined) events.push({ sql, params, table, result: value })
+    else if (what === Control.script) events.push({ sql: String(payload), params, table, result: undefined })
+    else if (what === Control.batch) {
+      for (const [index, step] of (payload as BatchStep[]).entries())
+        events.push({ sql: step.sql, params: step.params, table, result: (value as unknown[])[index] })
     }
-    return operations.length > 0 ? { lane, operations, before: [] } : undefined
+    if (events.length === 0) return
+    if (lane && lane !== this.root) lane.events.push(...events)
+    else this.hooks.fire(events)
   }
 
-  /** The lane whose turn it is: the innermost transaction at the head of the line, or the line itself. */
-  #front(): Lane {
-    let lane = this.root
-    for (let head = lane.peek(); head instanceof Lane; head = lane.peek()) {
-      if (head.isOver) {
-        lane.shift()
-      } else {
-        if (!head.isGranted) this.#grant(head)
-        lane = head
+  #partsOf(connection: 'writer' | 'reader', meter: Meter, respawn: Respawn) {
+    const { file } = this
+    return {
+      settle: this,
+      meter,
+      respawn,
+      start: (events: ThreadEvents) => this.#start(connection, events),
+      isTimed: () => channels.operation.hasSubscribers,
+      answered: (reply: ReplyMessage, batch: Batch) => {
+        for (const size of reply.groups) meter.groupSize.add(size)
+        if (reply.times.length > 0) this.#tellTimes(connection, reply.times, batch)
+      },
+      restarting: (cause: unknown, delayMs: number) => {
+        channels.restart.publish({ file, connection, cause, delayMs })
+      },
+    }
+  }
+
+  #start(connection: 'writer' | 'reader', events: ThreadEvents): Thread {
+    const { synchronous, busyTimeoutMs, maxCount, executeInit, workerUrl, int64, slowQueryMs } = this.options
+    const readonly = connection === 'reader'
+    const common = { file: this.file, synchronous, busyTimeoutMs, maxCount, executeInit, workerUrl, int64 }
+    const thread = new Thread({ ...common, readonly, slowMs: slowQueryMs }, events)
+    if (!readonly) for (const file of this.#modules) thread.post({ type: 'load', file })
+    return thread
+  }
+
+  #ready(wal: boolean): void {
+    if (!wal) {
+      this.#isPinned = true
+      for (const operation of this.readers.takeBack()) {
+        operation.lane = this.root
+        this.#queue(operation, this.root)
       }
     }
-    return lane.isOver ? this.#front() : lane
+    this.readers.enable()
   }
 
-  #grant(lane: Lane): void {
-    lane.grant()
-    const last = this.#underWay.at(-1)
-    if (!last) lane.hold()
-    else last.before.push(lane)
-  }
-
-  #encode({ lane, operations }: Batch): BatchMessage {
-    const message: BatchMessage = {
-      type: 'batch',
-      leased: lane !== this.root,
-      define: [],
-      forget: [],
-      operations: [],
+  #tellTimes(connection: 'writer' | 'reader', times: readonly number[], { operations }: Batch): void {
+    const { slowQueryMs, onSlowQuery } = this.options
+    for (let i = 0; i < times.length; i += 2) {
+      const sql = operations[times[i] as number]?.sql
+      const durationMs = times[i + 1] as number
+      const message = { file: this.file, connection, sql, durationMs }
+      if (channels.operation.hasSubscribers) channels.operation.publish(message)
+      if (durationMs >= slowQueryMs) queueMicrotask(() => onSlowQuery(message))
     }
-    for (const { what, params } of operations) {
-      const id =
-        typeof what === 'string' ? this.#statementIds.idOf(what, message.define, message.forget) : what
-      message.operations.push(id, params)
-    }
-    return message
   }
 
-  #receive(message: FromWorker): void {
-    if (message.type === 'open-failed') {
-      this.#fail(fromFailure(message.failure, undefined))
-      return
-    }
-    const batch = this.#underWay.shift()
-    this.#pump() // the thread gets its next batch before callers run
-    if (!batch) return
-    for (const lane of batch.before) lane.hold()
-    deliver(batch.lane, batch.operations, message)
+  #sizeOf(suffix: string): number {
+    return statSync(this.file + suffix, { throwIfNoEntry: false })?.size ?? 0
   }
+}
 
-  #die(cause: unknown): void {
-    if (this.#death || (this.#closing && this.#isDrained())) return
-    this.#fail(cause)
-  }
+function pinsReads({ what, payload }: Operation): boolean {
+  if (typeof what === 'string') return routeOf(what) === 'pin'
+  if (what === Control.batch) return (payload as BatchStep[]).some(({ sql }) => routeOf(sql) === 'pin')
+  return what === Control.script && pins(String(payload))
+}
 
-  /** Nothing will run any more: rejects what is under way and what waits. */
-  #fail(cause: unknown): void {
-    this.#death = { cause }
-    for (const { lane, operations } of this.#underWay.splice(0)) {
-      for (const operation of operations) lane.rejectOperation(operation, this.#deathOf(true))
-    }
-    this.root.abort(this.#deathOf(false))
-    this.#whenDrained?.()
-  }
-
-  #deathOf(maybeCommitted: boolean): Error {
-    const cause = this.#death?.cause
-    return cause instanceof OpenError ? cause : new WorkerDiedError(maybeCommitted, cause)
-  }
+/** Resolves to false after some time; never for Infinity. */
+async function elapsed(ms: number): Promise<false> {
+  if (ms === Infinity) return new Promise(() => {})
+  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref())
 }

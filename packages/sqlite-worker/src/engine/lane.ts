@@ -1,7 +1,9 @@
 import { Control } from '../protocol.ts'
-import { fail, takeUnobservedError, Token } from '../token.ts'
+import type { HookEvent } from '../hooks.ts'
+import { takeUnobservedError, Token } from '../token.ts'
 import { Fifo } from './fifo.ts'
-import type { Operation } from './operation.ts'
+import { Operation } from './operation.ts'
+import type { Settle } from './results.ts'
 
 export type BeginControl =
   | typeof Control.beginDeferred
@@ -16,6 +18,7 @@ export type BeginControl =
 export class Lane {
   readonly parent: Lane | undefined
   readonly depth: number
+  readonly #settle: Settle
   readonly #begin: BeginControl | undefined
   readonly #entries = new Fifo<Operation | Lane>()
   readonly #failed: Token<unknown>[] = []
@@ -23,12 +26,19 @@ export class Lane {
   readonly #held: PromiseWithResolvers
   readonly #aborted: PromiseWithResolvers
   isGranted = false
+  /** Whether something of it was sent, so that a thread that dies takes it along. */
+  isSent = false
+  /** What hooks are told of once it is committed. */
+  readonly events: HookEvent[] = []
   #pending = 0
   #whenQuiet: (() => void) | undefined
   #begun = false
   #ended = false
+  /** Why it was aborted, if it was. */
+  abortReason: Error | undefined
 
-  constructor(parent: Lane | undefined, begin: BeginControl | undefined) {
+  constructor(settle: Settle, parent?: Lane, begin?: BeginControl) {
+    this.#settle = settle
     this.parent = parent
     this.depth = parent ? parent.depth + 1 : 0
     this.#begin = begin
@@ -72,6 +82,16 @@ export class Lane {
     return this.#ended && this.#entries.size === 0
   }
 
+  /** Whether nothing of it waits or is under way. */
+  get isQuiet(): boolean {
+    return this.#pending === 0
+  }
+
+  /** Whether something stands in line behind the transaction at its head. */
+  get isWaiting(): boolean {
+    return this.#entries.size > 1
+  }
+
   get isEmpty(): boolean {
     return this.#entries.size === 0
   }
@@ -93,15 +113,14 @@ export class Lane {
 
   /** Opens a transaction in this lane; it waits for its turn like an operation. */
   open(begin: BeginControl): Lane {
-    const lane = new Lane(this, begin)
+    const lane = new Lane(this.#settle, this, begin)
     this.#pending += 1
     this.#entries.push(lane)
     return lane
   }
 
   /** To be called for each operation and each opened lane when its outcome is known. */
-  settled(failedToken?: Token<unknown>): void {
-    if (failedToken) this.note(failedToken)
+  settled(): void {
     this.#pending -= 1
     if (this.#pending === 0) this.#whenQuiet?.()
   }
@@ -141,26 +160,22 @@ export class Lane {
   }
 
   /** Rejects all that waits in this lane and rolls it back. Its operations under way finish as they will. */
-  abort(error: unknown): void {
+  abort(error: Error): void {
     if (this.#ended) return
     for (const entry of this.#entries.drain()) {
       if (entry instanceof Lane) entry.abort(error)
-      else this.rejectOperation(entry, error)
+      else this.#settle.failed(entry, error)
     }
     this.end('rollback')
+    this.abortReason = error
     this.#granted.reject(error)
     this.#aborted.reject(error)
-  }
-
-  rejectOperation(operation: Operation, error: unknown): void {
-    fail(operation.token, error)
-    this.settled(operation.token)
   }
 
   #control(control: Control, lane: Lane): Token<unknown> {
     const token = new Token<unknown>(() => {}) // its error reaches the caller through the operations that follow
     lane.#pending += 1
-    lane.#entries.push({ what: control, params: [this.depth], bytes: 0, token })
+    lane.#entries.push(new Operation({ what: control, payload: this.depth }, token, lane, 0))
     return token
   }
 

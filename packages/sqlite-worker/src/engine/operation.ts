@@ -1,23 +1,96 @@
-import { type Control, type StoredValue, type WireParams } from '../protocol.ts'
+import type { Control, Int64Mode, StoredValue, WireParams } from '../protocol.ts'
 import type { Token } from '../token.ts'
 import { sizeOf } from '../values.ts'
+import type { Lane } from './lane.ts'
+import type { RowMode } from './row-shape.ts'
 
-/** One statement, or one step of a transaction, on its way through the queue. */
-export interface Operation {
-  /** The statement's text, or the control code of a step that begins or ends a transaction. */
+/** Takes the rows of a stream as they arrive. */
+export interface RowSink {
+  /** `isAhead` for a chunk that came before the outcome: the thread waits until enough of those were taken. */
+  rows(rows: unknown[], isAhead: boolean): void
+}
+
+/** One statement of `batch()`. */
+export interface BatchStep {
+  readonly sql: string
+  readonly params: WireParams
+  readonly rowMode: RowMode | undefined
+  readonly int64: Int64Mode | undefined
+}
+
+/** What an operation is to do. */
+export interface OperationInit {
+  /** The statement's text, or the control code of anything else. */
+  readonly what: string | Control
+  readonly params?: WireParams
+  /** Of a control code: a script's text, the call of a procedure, the steps of a batch. */
+  readonly payload?: unknown
+  readonly rowMode?: RowMode | undefined
+  readonly int64?: Int64Mode | undefined
+  /** The table that it was asked to change, where it is known. */
+  readonly table?: string
+}
+
+/** One operation on its way through the queue. Made for every call, so its fields are always the same. */
+export class Operation {
   readonly what: string | Control
   readonly params: WireParams
-  /** Rough size of the parameters on their way to the thread. */
-  readonly bytes: number
+  readonly payload: unknown
+  readonly rowMode: RowMode
+  readonly int64: Int64Mode | undefined
+  readonly table: string | undefined
   readonly token: Token<unknown>
+  /** The line it waits in; undefined for one that a reader runs. */
+  lane: Lane | undefined
+  /** Rough size of what it brings to the thread, without the statement's text. */
+  readonly bytes: number
+  /** When it was queued, by performance.now(); 0 for a step of a transaction and for a stream, which are not counted. */
+  readonly queuedAt: number
+  /** Whether its token has its outcome; it may still be under way. */
+  isSettled = false
+  isSent = false
+  /** Rows that came ahead of the outcome. */
+  rows: unknown[] | undefined
+  sink: RowSink | undefined
+  /** Undoes what waits for its signal. */
+  release: (() => void) | undefined
+
+  constructor(init: OperationInit, token: Token<unknown>, lane: Lane | undefined, queuedAt: number) {
+    this.what = init.what
+    this.params = init.params
+    this.payload = init.payload
+    this.rowMode = init.rowMode ?? 'object'
+    this.int64 = init.int64
+    this.table = init.table
+    this.token = token
+    this.lane = lane
+    this.bytes = bytesOf(init.params) + (init.payload === undefined ? 0 : payloadBytes(init.payload))
+    this.queuedAt = queuedAt
+  }
+
+  /** Whether it was queued by a call, and counts as such. */
+  get isCall(): boolean {
+    return this.queuedAt > 0
+  }
+
+  /** The statement's text, where it is one. */
+  get sql(): string | undefined {
+    return typeof this.what === 'string' ? this.what : undefined
+  }
 }
 
 /** Sums up what the parameters of one operation weigh. */
-export function bytesOf(params: WireParams): number {
+function bytesOf(params: WireParams): number {
   if (params === undefined) return 0
   let bytes = 0
-  for (const value of Object.values<StoredValue | StoredValue[]>(params)) {
-    bytes += Array.isArray(value) ? bytesOf(value) : sizeOf(value)
-  }
+  if (Array.isArray(params)) {
+    for (const value of params) bytes += Array.isArray(value) ? bytesOf(value) : sizeOf(value)
+  } else for (const value of Object.values<StoredValue>(params)) bytes += sizeOf(value)
   return bytes
+}
+
+function payloadBytes(payload: unknown): number {
+  if (typeof payload === 'string') return payload.length
+  if (!Array.isArray(payload)) return 64
+  return (payload as BatchStep[]).reduce((sum, { sql, params }) => sum + sql.length + bytesOf(params), 0)
 }

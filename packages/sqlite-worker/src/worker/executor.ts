@@ -1,75 +1,87 @@
 import type { Database, Statement } from 'better-sqlite3'
-import {
-  Control,
-  type BatchMessage,
-  type FailurePayload,
-  type ReplyMessage,
-  type WireParams,
-} from '../protocol.ts'
+import { Control, type BatchMessage, type FailurePayload, type ReplyMessage } from '../protocol.ts'
+import { Batch } from './batch.ts'
+import type { BusyRetry } from './busy.ts'
+import { controlSql, type SqlControl } from './control.ts'
 import { toFailure } from './failure.ts'
-import { Outcomes } from './outcomes.ts'
-import { StatementRunner } from './run-statement.ts'
-import { Schema } from './schema.ts'
-import { Statements, type Prepared } from './statements.ts'
+import type { Operations } from './operations.ts'
+import type { Schema } from './schema.ts'
+import type { SharedState } from './shared.ts'
+import type { Statements } from './statements.ts'
 
 /** A group is committed after about this time, so that other processes get at the lock. */
 const GROUP_MS = 10
 /** How often a group is replayed without the statements that rolled it back, before its operations run singly. */
 const MAX_REPLAYS = 3
+/** Finished operations are answered at least this often, ahead of their batch. */
+const REPLY_MS = 2
 
-/** Runs the batches of one connection. Not reentrant: one batch at a time, in order of arrival. */
+export interface ExecutorParts {
+  readonly db: Database
+  readonly maxCount: number
+  readonly schema: Schema
+  readonly statements: Statements
+  readonly operations: Operations
+  readonly busy: BusyRetry
+  readonly shared: SharedState
+  readonly reply: (message: ReplyMessage) => void
+}
+
+/** Runs the batches of the writer. Not reentrant: one batch at a time, in order of arrival. */
 export class Executor {
   readonly #db: Database
-  readonly #maxCount: number
-  readonly #schema: Schema
-  readonly #statements: Statements
-  readonly #runner: StatementRunner
+  readonly #parts: ExecutorParts
   /** Why the leased transaction is gone; answers its operations until it is ended. */
   #leaseFailure: FailurePayload | undefined
   readonly #begin: Statement
   readonly #commit: Statement
 
-  constructor(db: Database, maxCount: number) {
-    this.#db = db
-    this.#begin = db.prepare('BEGIN IMMEDIATE')
-    this.#commit = db.prepare('COMMIT')
-    this.#maxCount = maxCount
-    this.#schema = new Schema(db)
-    this.#statements = new Statements(db)
-    this.#runner = new StatementRunner(db)
+  constructor(parts: ExecutorParts) {
+    this.#db = parts.db
+    this.#parts = parts
+    this.#begin = parts.db.prepare('BEGIN IMMEDIATE')
+    this.#commit = parts.db.prepare('COMMIT')
   }
 
-  run({ define, forget, leased, operations }: BatchMessage): ReplyMessage {
-    this.#statements.define(define)
-    const count = operations.length / 2
-    const outcomes = new Outcomes(count)
-    const batch = { operations, outcomes }
-    for (let index = 0; index < count;) {
-      if (leased) this.#runLeased(batch, index++)
-      else index = this.#runUnleased(batch, index, count)
+  run(message: BatchMessage): void {
+    const { statements, shared, busy } = this.#parts
+    statements.define(message.define)
+    shared.nextBatch()
+    busy.start()
+    const batch = new Batch(message)
+    let lastReply = performance.now()
+    for (let index = 0; index < batch.count;) {
+      if (
+        index > batch.outcomes.sent &&
+        (this.#mayTakeLong(batch, index) || performance.now() - lastReply > REPLY_MS)
+      ) {
+        this.#parts.reply(batch.outcomes.reply(index, false))
+        lastReply = performance.now()
+      }
+      if (batch.leased) this.#runLeased(batch, index++)
+      else index = this.#runUnleased(batch, index)
     }
-    this.#statements.forget(forget)
-    return outcomes.reply()
+    this.#parts.reply(batch.outcomes.reply(batch.count, true))
+    statements.forget(message.forget)
+  }
+
+  #mayTakeLong(batch: Batch, index: number): boolean {
+    const code = batch.code(index)
+    return code < 0
+      ? code === Control.call || code === Control.script
+      : this.#parts.statements.mayBeSlow(code)
   }
 
   /** Runs the operation at `from`, with as many of its followers as may share its transaction; returns the next. */
-  #runUnleased(batch: Batch, from: number, count: number): number {
+  #runUnleased(batch: Batch, from: number): number {
     let to = from
-    const limit = Math.min(count, from + this.#maxCount)
-    while (to < limit && this.#isGroupable(batch, to)) to += 1
+    const limit = Math.min(batch.count, from + this.#parts.maxCount)
+    while (to < limit && this.#parts.operations.isGroupable(batch, to)) to += 1
     if (to - from < 2) {
       this.#runAlone(batch, from)
       return from + 1
     }
     return this.#runGroup(batch, from, to)
-  }
-
-  #isGroupable(batch: Batch, index: number): boolean {
-    try {
-      return this.#prepared(batch, index).kind === 'group'
-    } catch {
-      return false // runs alone and reports why it cannot be prepared
-    }
   }
 
   /** Runs operations [from, to) in one transaction; each outcome is the one it would have had alone. */
@@ -86,10 +98,11 @@ export class Executor {
 
   /** One attempt; returns the end of what was committed, or undefined with everything rolled back. */
   #tryGroup(batch: Batch, from: number, to: number, killers: Set<number>): number | undefined {
+    const { schema, busy } = this.#parts
     try {
-      this.#begin.run()
+      busy.run(() => this.#begin.run())
     } catch (error) {
-      if (this.#schema.hasSeveralDatabases) return undefined // the lock may be another file's
+      if (schema.hasSeveralDatabases) return undefined // the lock may be another file's
       for (let index = from; index < to; index++) batch.outcomes.failure(index, toFailure(error))
       return to // alone, each would wait for the same lock again
     }
@@ -110,38 +123,43 @@ export class Executor {
     }
     try {
       this.#commit.run()
-      return index
     } catch {
       this.#rollback()
       return undefined
     }
+    batch.outcomes.group(index - from - killers.size)
+    return index
   }
 
   #mayNotGroup(): boolean {
     try {
-      return this.#schema.hasDeferredKeys()
+      return this.#parts.schema.hasDeferredKeys()
     } catch {
       return true // the schema cannot be read; each operation says so for itself
     }
   }
 
   #runAlone(batch: Batch, index: number): void {
-    this.#attempt(batch, index)
+    try {
+      this.#parts.busy.run(() => this.#parts.operations.run(batch, index))
+    } catch (error) {
+      batch.outcomes.failure(index, toFailure(error))
+    }
     this.#rollback() // a RELEASE that could not commit leaves its savepoint open
   }
 
   #rollback(): void {
     if (!this.#db.inTransaction) return
     this.#db.exec('ROLLBACK')
-    this.#schema.touch()
+    this.#parts.schema.touch()
   }
 
   #runLeased(batch: Batch, index: number): void {
-    const code = batch.operations[2 * index] as number
+    const code = batch.code(index)
     const ends = code === Control.commit || code === Control.rollback
     if (code === Control.rollback) this.#rollback()
     else if (this.#leaseFailure) batch.outcomes.failure(index, this.#leaseFailure)
-    else if (code < 0) this.#control(batch, index, code as SqlControl)
+    else if (isSqlControl(code)) this.#control(batch, index, code)
     else this.#attempt(batch, index)
     if (ends) {
       this.#rollback() // whatever became of COMMIT, the next operations find no open transaction
@@ -153,29 +171,23 @@ export class Executor {
 
   #control(batch: Batch, index: number, code: SqlControl): void {
     try {
-      this.#db.exec(controlSql(code, batch.operations[2 * index + 1] as WireParams))
+      const sql = controlSql(code, batch.payload(index))
+      if (this.#db.inTransaction && code !== Control.commit) this.#db.exec(sql)
+      else this.#parts.busy.run(() => this.#db.exec(sql))
     } catch (error) {
       batch.outcomes.failure(index, toFailure(error))
     }
   }
 
-  /** Runs one operation and notes its outcome, failure included. */
+  /** Runs one operation inside a transaction and notes its outcome, failure included. */
   #attempt(batch: Batch, index: number): void {
     try {
-      const prepared = this.#prepared(batch, index)
-      this.#runner.run(prepared, batch.operations[2 * index + 1] as WireParams, index, batch.outcomes)
-      if (prepared.kind === 'single') this.#schema.touch()
+      this.#parts.operations.run(batch, index)
     } catch (error) {
       batch.outcomes.failure(index, toFailure(error))
     }
   }
-
-  #prepared(batch: Batch, index: number): Prepared {
-    return this.#statements.get(batch.operations[2 * index] as number)
-  }
 }
-
-type SqlControl = Exclude<Control, typeof Control.rollback>
 
 const LEASE_GONE: FailurePayload = {
   kind: 'transaction-gone',
@@ -183,27 +195,6 @@ const LEASE_GONE: FailurePayload = {
   sqliteCode: undefined,
 }
 
-interface Batch {
-  readonly operations: BatchMessage['operations']
-  readonly outcomes: Outcomes
-}
-
-function controlSql(code: SqlControl, params: WireParams): string {
-  const savepoint = `outrider_${Array.isArray(params) ? String(params[0]) : ''}`
-  switch (code) {
-    case Control.beginDeferred:
-      return 'BEGIN DEFERRED'
-    case Control.beginImmediate:
-      return 'BEGIN IMMEDIATE'
-    case Control.beginExclusive:
-      return 'BEGIN EXCLUSIVE'
-    case Control.commit:
-      return 'COMMIT'
-    case Control.savepoint:
-      return `SAVEPOINT ${savepoint}`
-    case Control.release:
-      return `RELEASE ${savepoint}`
-    case Control.rollbackTo:
-      return `ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`
-  }
+function isSqlControl(code: number): code is SqlControl {
+  return code < 0 && code >= Control.rollbackTo
 }

@@ -1,20 +1,22 @@
 import Database from 'better-sqlite3'
 import type { FailurePayload } from '../protocol.ts'
 
-/** Thrown inside the worker where the kind of a failure is already known. */
+/** Thrown inside a thread where the kind of a failure is already known. */
 export class WorkerFailure extends Error {
   readonly kind: FailurePayload['kind']
 
-  constructor(kind: FailurePayload['kind'], message: string) {
-    super(message)
+  constructor(kind: FailurePayload['kind'], message: string, cause?: unknown) {
+    super(message, { cause })
     this.kind = kind
   }
 }
 
 /** Turns anything thrown by better-sqlite3 into what crosses to the other thread. */
 export function toFailure(error: unknown): FailurePayload {
-  if (error instanceof WorkerFailure)
-    return { kind: error.kind, message: error.message, sqliteCode: undefined }
+  if (error instanceof WorkerFailure) {
+    const failure = { kind: error.kind, message: error.message, sqliteCode: sqliteCodeOf(error.cause) }
+    return error.cause === undefined ? failure : { ...failure, cause: clonable(error.cause) }
+  }
   if (error instanceof Database.SqliteError) {
     return { kind: 'sqlite', message: error.message, sqliteCode: error.code }
   }
@@ -23,5 +25,17 @@ export function toFailure(error: unknown): FailurePayload {
     kind: 'parameters',
     message: error instanceof Error ? error.message : String(error),
     sqliteCode: undefined,
+  }
+}
+
+function sqliteCodeOf(cause: unknown): string | undefined {
+  return cause instanceof Database.SqliteError ? cause.code : undefined
+}
+
+function clonable(cause: unknown): unknown {
+  try {
+    return structuredClone(cause)
+  } catch {
+    return new Error(cause instanceof Error ? cause.message : String(cause))
   }
 }

@@ -1,43 +1,75 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import Database from 'better-sqlite3'
-import type { FromWorker, ToWorker, WriterConfig } from '../protocol.ts'
+import type { Database } from 'better-sqlite3'
+import type { BatchMessage, FromWorker, ReplyMessage, ThreadConfig, ToWorker } from '../protocol.ts'
+import { backUp } from './backup.ts'
+import { BusyRetry } from './busy.ts'
 import { Executor } from './executor.ts'
 import { toFailure } from './failure.ts'
+import { openDatabase } from './open.ts'
+import { Operations } from './operations.ts'
+import { Procedures } from './procedures.ts'
+import { ReaderExecutor } from './reader-executor.ts'
+import { Reads } from './reads.ts'
+import { Schema } from './schema.ts'
+import { SharedState } from './shared.ts'
+import { Statements } from './statements.ts'
+import { Writes } from './writes.ts'
 
-/** The writer thread: opens the file, answers batches in order, closes when told. */
+/** The script of every thread: opens the file, answers batches in order, closes when told. */
 const port = parentPort
 if (!port)
   throw new Error('This file is the worker thread of @outrider/sqlite-worker and is not to be imported')
 
-const reply = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+const post = (message: FromWorker) => port.postMessage(message)
+const reply = (message: ReplyMessage) => port.postMessage(message, [message.writes.buffer as ArrayBuffer])
 
-function open(config: WriterConfig): Database.Database {
-  const db = new Database(config.file, { timeout: config.busyTimeoutMs })
-  try {
-    db.pragma('journal_mode = WAL')
-    db.pragma(`synchronous = ${config.synchronous}`)
-    for (const sql of config.executeInit) db.exec(sql)
-    return db
-  } catch (error) {
-    db.close()
-    throw error
+function createExecutor(db: Database, config: ThreadConfig, busy: BusyRetry, procedures: Procedures) {
+  const { slowMs, maxCount, readonly } = config
+  const shared = new SharedState(config.shared)
+  const schema = new Schema(db)
+  const statements = new Statements(db)
+  const reads = new Reads(db, shared, post)
+  const writes = new Writes(db, reads)
+  const operations = new Operations({ db, schema, statements, reads, writes, procedures, shared, slowMs })
+  const parts = { db, statements, operations, reads, schema, busy, shared, reply, maxCount }
+  return readonly ? new ReaderExecutor(parts) : new Executor(parts)
+}
+
+function serve(config: ThreadConfig): void {
+  const busy = new BusyRetry(config.busyTimeoutMs)
+  const db = openDatabase(config, busy)
+  const procedures = new Procedures()
+  const executor = createExecutor(db, config, busy, procedures)
+  post({ type: 'ready', wal: db.pragma('journal_mode', { simple: true }) === 'wal' })
+  let underWay: Promise<void> | undefined // what the next message has to wait for
+
+  const run = (message: BatchMessage) => executor.run(message)
+  const handle = (message: ToWorker): void | Promise<void> => {
+    switch (message.type) {
+      case 'batch':
+        return run(message)
+      case 'load':
+        return procedures.load(message.file)
+      case 'backup':
+        return backUp(db, message.path, post)
+      case 'close':
+        db.close()
+        port?.close()
+    }
   }
+  port?.on('message', (message: ToWorker) => {
+    const result = underWay ? underWay.then(() => handle(message)) : handle(message)
+    if (!result) return
+    const pending = result.finally(() => {
+      if (underWay === pending) underWay = undefined
+    })
+    underWay = pending
+  })
 }
 
 try {
-  const config = workerData as WriterConfig
-  const db = open(config)
-  const executor = new Executor(db, config.maxCount)
-  port.on('message', (message: ToWorker) => {
-    if (message.type === 'batch') {
-      const answer = executor.run(message)
-      reply(answer, [answer.writes.buffer as ArrayBuffer])
-      return
-    }
-    db.close()
-    port.close()
-  })
+  serve(workerData as ThreadConfig)
 } catch (error) {
-  reply({ type: 'open-failed', failure: { ...toFailure(error), kind: 'open' } })
+  post({ type: 'open-failed', failure: { ...toFailure(error), kind: 'open' } })
   port.close()
 }

@@ -1,57 +1,64 @@
 import type { Database, Statement } from 'better-sqlite3'
-import type { StoredValue } from '../protocol.ts'
+import { firstKeyword } from '../first-keyword.ts'
+import type { Int64Mode, StoredValue } from '../protocol.ts'
 import { WorkerFailure } from './failure.ts'
+import { Prepared } from './prepared.ts'
 
-/**
- * How a statement may run: `read` changes nothing; `group` may share a transaction with its neighbours; `single`
- * (DDL, PRAGMA, VACUUM, ATTACH ...) runs alone and may change the schema.
- */
-type Kind = 'read' | 'group' | 'single'
-
-export interface Prepared {
-  readonly statement: Statement<unknown[], StoredValue[]>
-  readonly kind: Kind
-  /** Whether it may insert rows; the connection's last rowid means nothing to any other statement. */
-  readonly inserts: boolean
-}
-
-const FIRST_KEYWORD = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*([a-z]+)/i
 const TRANSACTION_CONTROL = new Set(['BEGIN', 'COMMIT', 'END', 'ROLLBACK', 'SAVEPOINT', 'RELEASE'])
 const READS = new Set(['SELECT', 'VALUES', 'WITH', 'EXPLAIN'])
-const GROUPABLE = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH'])
-const INSERTS = /\b(?:insert|replace)\b/i
+const CHANGES = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH'])
+const READ_TEXT = /^\s*(?:select|with|values)/i
 /** Functions that tell of the statement before, which in a group may be another caller's, or one that was replayed. */
 const LOOKS_BACK = /\b(?:last_insert_rowid|changes)\s*\(/i
 
 /** The statements that the other thread named by id; each is prepared when it first runs. */
 export class Statements {
   readonly #db: Database
-  readonly #byId = new Map<number, string | Prepared>()
+  readonly #defined = new Map<number, Definition>()
+  readonly #prepared = new Map<number, Prepared>()
 
   constructor(db: Database) {
     this.#db = db
   }
 
-  define(pairs: readonly (number | string)[]): void {
-    for (let i = 0; i < pairs.length; i += 2) this.#byId.set(pairs[i] as number, pairs[i + 1] as string)
+  define(triples: readonly (number | string)[]): void {
+    for (let i = 0; i < triples.length; i += 3) {
+      this.#defined.set(triples[i] as number, {
+        sql: triples[i + 1] as string,
+        int64: triples[i + 2] as Int64Mode,
+      })
+    }
   }
 
   forget(ids: readonly number[]): void {
-    for (const id of ids) this.#byId.delete(id)
+    for (const id of ids) {
+      this.#defined.delete(id)
+      this.#prepared.delete(id)
+    }
   }
 
   /** @throws {WorkerFailure | SqliteError} when the statement cannot be prepared; the next call tries again. */
   get(id: number): Prepared {
-    const known = this.#byId.get(id)
-    if (known === undefined) throw new Error(`Statement ${id} was not defined`)
-    if (typeof known === 'object') return known
-    const prepared = this.#prepare(known)
-    this.#byId.set(id, prepared)
+    const known = this.#prepared.get(id)
+    if (known) return known
+    const definition = this.#defined.get(id)
+    if (!definition) throw new Error(`Statement ${id} was not defined`)
+    const prepared = this.#prepare(definition)
+    this.#prepared.set(id, prepared)
+    this.#defined.delete(id)
     return prepared
   }
 
-  #prepare(sql: string): Prepared {
-    const keyword = FIRST_KEYWORD.exec(sql)?.[1]?.toUpperCase() ?? ''
+  /** Whether a statement may take long: it did the last time, or has not run yet and reads. */
+  mayBeSlow(id: number): boolean {
+    const prepared = this.#prepared.get(id)
+    return prepared
+      ? prepared.isSlow && prepared.kind !== 'group'
+      : READ_TEXT.test(this.#defined.get(id)?.sql ?? '')
+  }
+
+  #prepare({ sql, int64 }: Definition): Prepared {
+    const keyword = firstKeyword(sql)
     if (TRANSACTION_CONTROL.has(keyword)) {
       throw new WorkerFailure(
         'transaction-control',
@@ -59,8 +66,9 @@ export class Statements {
       )
     }
     const statement = this.#compile(sql)
-    if (statement.reader) statement.raw(true)
-    return { statement, kind: kindOf(keyword, sql, statement), inserts: INSERTS.test(sql) }
+    const isChange = CHANGES.has(keyword) && !statement.readonly
+    const kind = isChange && !LOOKS_BACK.test(sql) ? 'group' : isRead(keyword, statement) ? 'read' : 'single'
+    return new Prepared(sql, statement, { kind, isChange, int64 })
   }
 
   #compile(sql: string): Prepared['statement'] {
@@ -73,8 +81,12 @@ export class Statements {
   }
 }
 
+interface Definition {
+  readonly sql: string
+  readonly int64: Int64Mode
+}
+
 // `readonly` alone does not tell: it is true for ATTACH and some PRAGMAs as well
-function kindOf(keyword: string, sql: string, statement: Statement): Kind {
-  if (statement.readonly && statement.reader && READS.has(keyword)) return 'read'
-  return GROUPABLE.has(keyword) && !statement.readonly && !LOOKS_BACK.test(sql) ? 'group' : 'single'
+function isRead(keyword: string, statement: Statement): boolean {
+  return statement.readonly && statement.reader && READS.has(keyword)
 }

@@ -9,6 +9,12 @@ import { receive, send, type FromHub, type Gateway, type HubAddress } from './me
 
 /** How long the hub and its databases may take to start. */
 const START_TIMEOUT_MS = 60_000
+/** How long a hub may take to answer that it is one. */
+const WELCOME_TIMEOUT_MS = 5000
+/** The pause before a hub that was lost is started again; doubles each time until one lasts. */
+const PAUSES_MS = { first: 100, longest: 10_000, lasted: 30_000 }
+const MOVED =
+  'The database had to move to another port, since its own was taken meanwhile: start this process again'
 
 export interface HubOptions {
   readonly dataDir: string
@@ -20,6 +26,8 @@ export interface HubOptions {
   readonly onInvalidate: (tags: readonly string[]) => Promise<void>
   /** Called when the connection is lost while in use, and again when it is back. */
   readonly onGap: () => Promise<void>
+  /** Receives why the hub could not be started again, after each try. */
+  readonly onError: (error: unknown) => void
 }
 
 /** This process's place among the processes of its data folder. */
@@ -27,8 +35,10 @@ export class Hub {
   readonly #options: HubOptions
   readonly #waiting = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>()
   #socket: Socket
+  readonly #leaving = new AbortController()
   #nextId = 0
-  #left = false
+  #joinedAt = performance.now()
+  #pauseMs = PAUSES_MS.first
   /** Where the databases are; undefined when another gateway was configured. */
   readonly gateway: Gateway | undefined
 
@@ -37,6 +47,10 @@ export class Hub {
     this.gateway = gateway
     this.#socket = socket
     this.#listen(socket)
+  }
+
+  get #hasLeft(): boolean {
+    return this.#leaving.signal.aborted
   }
 
   /** Joins the hub of a data folder, starting it when it does not run. @throws when it cannot be started */
@@ -56,7 +70,11 @@ export class Hub {
 
   /** Takes leave. The hub ends when the last process has left. */
   async leave(): Promise<void> {
-    this.#left = true
+    this.#leaving.abort()
+    await this.#takeLeave()
+  }
+
+  async #takeLeave(): Promise<void> {
     if (this.#socket.destroyed) return
     send(this.#socket, { type: 'leave' })
     this.#socket.end()
@@ -74,7 +92,7 @@ export class Hub {
     })
     socket.on('close', () => {
       this.#fail(new Error('The hub ended before it confirmed an invalidation'))
-      if (!this.#left) void this.#rejoin()
+      if (!this.#hasLeft) void this.#rejoin()
     })
   }
 
@@ -88,15 +106,29 @@ export class Hub {
 
   /** What happened in the gap is not known, so the caller is told at both of its ends. */
   async #rejoin(): Promise<void> {
+    if (performance.now() - this.#joinedAt > PAUSES_MS.lasted) this.#pauseMs = PAUSES_MS.first
     await this.#options.onGap()
-    while (!this.#left) {
-      const membership = await findOrStart(this.#options).catch(() => sleep(500))
+    while (!this.#hasLeft) {
+      await this.#pause()
+      const membership = await findOrStart(this.#options).catch((error: unknown) =>
+        this.#options.onError(error),
+      )
       if (!membership) continue
       this.#socket = membership.socket
+      this.#joinedAt = performance.now()
       this.#listen(membership.socket)
+      if (this.#hasLeft) return this.#takeLeave()
+      if (membership.gateway?.url !== this.gateway?.url) this.#options.onError(new Error(MOVED))
       await this.#options.onGap()
       return
     }
+  }
+
+  /** A hub that ends as often as it is started is started ever more rarely. */
+  async #pause(): Promise<void> {
+    const jitter = 0.5 + Math.random() / 2 // processes of one folder do not all start one at the same time
+    await sleep(jitter * this.#pauseMs, undefined, { signal: this.#leaving.signal }).catch(() => {})
+    this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSES_MS.longest)
   }
 
   #fail(error: Error): void {
@@ -163,10 +195,13 @@ async function find(dataDir: string): Promise<Membership | undefined> {
   )
   if (!address) return undefined
   const socket = connect(address.port, '127.0.0.1')
+  socket.setTimeout(WELCOME_TIMEOUT_MS, () => socket.destroy())
   try {
     await once(socket, 'connect')
     send(socket, { type: 'join', token: address.token })
-    return { socket, gateway: await welcome(socket) }
+    const gateway = await welcome(socket)
+    socket.setTimeout(0)
+    return { socket, gateway }
   } catch {
     socket.destroy()
     return undefined // a hub that has ended, or another program on its port
@@ -177,7 +212,10 @@ function welcome(socket: Socket): Promise<Gateway | undefined> {
   return new Promise((resolve, reject) => {
     socket.once('close', () => reject(new Error('The hub refused this process')))
     socket.once('data', (chunk) => {
-      const message = JSON.parse(String(chunk)) as FromHub
+      const [line = '', ...more] = String(chunk).split('\n')
+      socket.pause()
+      socket.unshift(Buffer.from(more.join('\n'))) // what others invalidated meanwhile may have come along
+      const message = JSON.parse(line) as FromHub
       if (message.type === 'welcome') resolve(message.gateway)
     })
   })

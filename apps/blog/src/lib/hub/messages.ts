@@ -32,13 +32,18 @@ export function send(socket: Socket, message: ToHub | FromHub): void {
   socket.write(`${JSON.stringify(message)}\n`)
 }
 
-/** Calls `handle` with each message that arrives. A line that is no JSON ends the connection. */
+/**
+ * Calls `handle` with each message that arrives. A line that is no JSON ends the connection; its `close` event tells
+ * that it ended, for whatever reason.
+ */
 export function receive(socket: Socket, handle: (message: unknown) => void): void {
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket })
+  lines.on('error', () => socket.destroy()) // readline passes on what its input emits, such as ECONNRESET
+  lines.on('line', (line) => {
     try {
       handle(JSON.parse(line))
-    } catch (error) {
-      socket.destroy(error instanceof Error ? error : undefined)
+    } catch {
+      socket.destroy()
     }
   })
 }

@@ -1,0 +1,53 @@
+import { resolve } from 'node:path'
+import type { BackupProgress } from './engine/backup-run.ts'
+import { BackupRun } from './engine/backup-run.ts'
+import type { Engine } from './engine/engine.ts'
+import { OpenError, UsageError, WorkerDiedError } from './errors.ts'
+import { Control } from './protocol.ts'
+
+export interface BackupOptions {
+  /** Called now and then while the copy is made, and at its end. What it throws ends the wait, not the copy. */
+  progress?: BackupProgress
+}
+
+/** Copies the database as it is now into another file. @throws {UsageError} for a path that is none, or its own. */
+export async function backUp(
+  engine: Engine,
+  path: string,
+  { progress = () => {} }: BackupOptions,
+): Promise<void> {
+  if (typeof path !== 'string' || path === '')
+    throw new UsageError('ERR_INVALID_ARGUMENT', `Expected the path of a file to copy to, got ${typeof path}`)
+  if (resolve(path) === resolve(engine.file))
+    throw new UsageError('ERR_INVALID_ARGUMENT', 'Expected the path of another file than the database itself')
+  return engine.mayLease ? fromReader(engine, path, progress) : fromWriter(engine, path, progress)
+}
+
+/** Beside the writer, which goes on. */
+async function fromReader(engine: Engine, path: string, progress: BackupProgress): Promise<void> {
+  const lease = await engine.lease('causal')
+  const run = new BackupRun(progress)
+  let isDone = false
+  lease.onBackup = (message) => {
+    isDone ||= message.isDone
+    run.receive(message)
+    if (isDone) lease.release()
+  }
+  lease.onDied = (cause) => run.fail(cause instanceof OpenError ? cause : new WorkerDiedError(false, cause))
+  lease.thread.hold(true)
+  lease.thread.post({ type: 'backup', path })
+  await run.done
+}
+
+/** Where only one connection sees the database: it does nothing else meanwhile. */
+async function fromWriter(engine: Engine, path: string, progress: BackupProgress): Promise<void> {
+  const turn = engine.open(engine.root, Control.beginImmediate) // never begun: only its place in line is wanted
+  await turn.granted
+  await turn.held
+  try {
+    await engine.backUp(path, progress)
+  } finally {
+    turn.end('rollback')
+    engine.schedule()
+  }
+}

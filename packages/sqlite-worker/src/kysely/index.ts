@@ -1,0 +1,1 @@
+export { SqliteWorkerDialect, type SqliteWorkerDialectConfig } from './dialect.ts'

@@ -1,0 +1,6 @@
+/** Something that a migration run does, or would do. */
+export interface MigrationStep {
+  readonly version: string
+  readonly name: string
+  readonly direction: 'up' | 'down'
+}

@@ -1,0 +1,54 @@
+import type { Store } from './store.ts'
+
+/** What there is to do in a queue. Times are null for none. */
+export interface Digest {
+  readonly ready: number
+  readonly suspect: number
+  /** When the next delayed job is due. */
+  readonly due: number | null
+  /** When the next schedule is due. */
+  readonly cron: number | null
+  /** When the oldest start was that still counts for the rate limit. */
+  readonly start: number | null
+}
+
+const PROMOTE_BATCH = 1000
+const DELAYED = 'queue = ? AND state > 1 AND state = 2'
+const DIGEST = `SELECT
+  EXISTS (SELECT 1 FROM outrider_queue_jobs WHERE queue = ? AND state = 0) AS ready,
+  EXISTS (SELECT 1 FROM outrider_queue_jobs WHERE queue = ? AND state > 1 AND state = 4) AS suspect,
+  (SELECT min(at) FROM outrider_queue_jobs WHERE ${DELAYED}) AS due,
+  (SELECT min(next_at) FROM outrider_queue_schedules WHERE queue = ?) AS cron,
+  (SELECT min(at) FROM outrider_queue_starts WHERE queue = ?) AS start`
+const PROMOTE = `UPDATE outrider_queue_jobs SET state = 0 WHERE id IN (
+  SELECT id FROM outrider_queue_jobs WHERE ${DELAYED} AND at <= ? ORDER BY at LIMIT ${PROMOTE_BATCH})`
+const REDATE = `UPDATE outrider_queue_jobs SET at = ? + delay_ms WHERE ${DELAYED} AND at > ? + delay_ms`
+const UNPARK = `UPDATE outrider_queue_jobs SET state = 0 WHERE id IN (
+  SELECT id FROM (
+    SELECT id, row_number() OVER (PARTITION BY grp ORDER BY priority DESC, id) AS nr FROM outrider_queue_jobs AS p
+    WHERE queue = ? AND state = 3 AND state > 1 AND NOT EXISTS (
+      SELECT 1 FROM outrider_queue_jobs AS r WHERE r.queue = p.queue AND r.state = 1 AND r.grp = p.grp))
+  WHERE nr <= ?)`
+
+export async function readDigest(store: Store): Promise<Digest> {
+  const { id } = store
+  const [digest] = await store.look<Digest & Record<string, unknown>>(DIGEST, [id, id, id, id, id])
+  return digest ?? { ready: 0, suspect: 0, due: null, cron: null, start: null }
+}
+
+/** Makes delayed jobs ready whose time has come. Resolves to whether there may be more of them. */
+export async function promoteDue(store: Store): Promise<boolean> {
+  const { changes } = await store.write(PROMOTE, [store.id, store.now()])
+  return changes === PROMOTE_BATCH
+}
+
+/** After the clock was set back: no job waits for longer than it was to wait. Jobs with a set time keep it. */
+export async function redateDelayed(store: Store): Promise<void> {
+  const now = store.now()
+  await store.write(REDATE, [now, store.id, now])
+}
+
+/** Lets up to `count` jobs of each group in of which none runs, for which no end of a job would do so. */
+export async function unparkIdle(store: Store, count: number): Promise<void> {
+  await store.write(UNPARK, [store.id, Math.min(count, Number.MAX_SAFE_INTEGER)])
+}

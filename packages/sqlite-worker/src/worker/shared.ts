@@ -1,0 +1,44 @@
+import { MAX_OPERATIONS, Shared } from '../protocol.ts'
+
+/** Chunks that may be under way to the receiver at once. */
+const CREDITS = 4
+
+/** What the other thread says to this one while it is busy: which operations were given up, how many chunks it took. */
+export class SharedState {
+  readonly #memory: Int32Array
+  #chunksSent = 0
+  #firstWord: number = Shared.abortedBits + MAX_OPERATIONS / 32
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#memory = new Int32Array(memory)
+  }
+
+  /** Turns to the bits of the next batch: batches use one half and the other in turn. */
+  nextBatch(): void {
+    const half = MAX_OPERATIONS / 32
+    this.#firstWord = this.#firstWord === Shared.abortedBits ? Shared.abortedBits + half : Shared.abortedBits
+  }
+
+  isAborted(index: number): boolean {
+    return (Atomics.load(this.#memory, this.#firstWord + (index >> 5)) & (1 << (index & 31))) !== 0
+  }
+
+  /** Counts a chunk, once the receiver has room for it. Blocks this thread; returns false when it was given up. */
+  waitToSend(index: number): boolean {
+    for (;;) {
+      if (this.isAborted(index)) return false
+      const taken = Atomics.load(this.#memory, Shared.chunksTaken)
+      if (((this.#chunksSent - taken) | 0) < CREDITS) break
+      Atomics.wait(this.#memory, Shared.chunksTaken, taken, 100) // an abort wakes it too, or is seen by then
+    }
+    this.#chunksSent = (this.#chunksSent + 1) | 0
+    return true
+  }
+}
+
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4))
+
+/** Blocks this thread for some milliseconds. */
+export function sleep(ms: number): void {
+  Atomics.wait(nobodyWakes, 0, 0, ms)
+}
