@@ -9,12 +9,12 @@ const MAX_PACKED_KIB = {
   'command-kit': 160,
   'phantomdb-client': 160,
   relaycache: 200,
-  'sqlite-worker': 200,
+  'sqlite-worker': 480,
 }
 const DEFAULT_MAX_PACKED_KIB = 120
 
 const REQUIRED = ['package.json', 'README.md', 'LICENSE', 'dist', 'src']
-const ALLOWED = new Set([...REQUIRED, 'CHANGELOG.md'])
+const ALLOWED = new Set([...REQUIRED, 'CHANGELOG.md', 'docs'])
 
 /**
  * @typedef {object} Tarball

@@ -127,11 +127,8 @@ export abstract class Connection {
     options: Pick<ExecuteOptions, 'signal'> = {},
   ): Token<(Row[] | RowArray[] | WriteResult | WriteResultArray)[]> {
     return this.#submit(() => {
-      if (!Array.isArray(statements))
-        throw new UsageError(
-          'ERR_INVALID_ARGUMENT',
-          `Expected a list of statements, got ${typeof statements}`,
-        )
+      if (!Array.isArray(statements) || statements.some((one) => typeof one !== 'object' || one === null))
+        throw new UsageError('ERR_INVALID_ARGUMENT', 'Expected a list of statements, each { sql, params }')
       checkOptions(options, { signal: executeChecks.signal })
       const payload = statements.map(({ sql, params, ...read }) => {
         const { what: text, ...rest } = this.#statement(sql, params, read)
@@ -302,9 +299,12 @@ interface StatementInit extends OperationInit {
   readonly int64: Int64Mode | undefined
 }
 
-/** The rows of a statement that is read at once. */
-async function* rowsOf<TRow>(token: Token<TRow[]>): AsyncGenerator<TRow, void, void> {
-  yield* await token
+/** The rows of a statement that is read at once, RETURNING included. */
+async function* rowsOf<TRow>(
+  token: Token<TRow[] | { readonly rows?: TRow[] }>,
+): AsyncGenerator<TRow, void, void> {
+  const result = await token
+  yield* Array.isArray(result) ? result : (result.rows ?? [])
 }
 
 function cloneArguments(name: string, args: readonly unknown[]): unknown[] {

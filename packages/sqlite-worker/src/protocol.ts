@@ -111,6 +111,8 @@ export interface FailurePayload {
     | 'open'
   readonly message: string
   readonly sqliteCode: string | undefined
+  /** Which statement of a batch failed. */
+  readonly step?: number
   /** What a procedure threw, where it can be cloned. */
   readonly cause?: unknown
 }

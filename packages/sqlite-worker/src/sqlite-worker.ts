@@ -2,7 +2,8 @@ import { AsyncResource } from 'node:async_hooks'
 import { backUp, type BackupOptions } from './backup.ts'
 import { checkOptions } from './check-options.ts'
 import { Connection } from './connection.ts'
-import { Engine, type WorkerStats } from './engine/engine.ts'
+import { Engine } from './engine/engine.ts'
+import type { WorkerStats } from './engine/stats.ts'
 import { StatementError, TransactionError, UsageError } from './errors.ts'
 import type { Hook, HookName } from './hooks.ts'
 import { offerKillThread } from './kill-thread.ts'
@@ -74,7 +75,7 @@ export class SqliteWorker extends Connection implements AsyncDisposable {
    * statement it did not await failed. Use the `tx` it gets. Calls on this worker made inside the callback belong to
    * the transaction too; calls from anywhere else wait until it ends and are never part of it.
    *
-   * Inside another transaction's callback it runs as a nested one. Transactions run one after another, in order.
+   * Inside another transaction's callback it runs as a nested one, for which only `timeoutMs` and `signal` count. Transactions run one after another, in order.
    *
    * Rejects with what the callback threw, with the error of BEGIN or COMMIT, or with {@link TransactionError} after
    * `timeoutMs`. Whenever it rejects, nothing was committed, except after a {@link WorkerDiedError} whose

@@ -1,5 +1,6 @@
 import type { Engine, SubmitOptions } from './engine/engine.ts'
 import { Fifo } from './engine/fifo.ts'
+import { onAbort } from './engine/on-abort.ts'
 import { Operation, type OperationInit, type RowSink } from './engine/operation.ts'
 import type { ReaderLease } from './engine/reader-leases.ts'
 import { AbortedError, OpenError, StreamError, WorkerDiedError } from './errors.ts'
@@ -15,10 +16,10 @@ export async function* streamRows<TRow>(
   { signal, consistency }: SubmitOptions,
 ): AsyncGenerator<TRow, void, void> {
   if (signal?.aborted) throw new AbortedError(false, signal.reason)
-  const lease = await engine.lease(consistency)
+  const lease = await leaseUnlessAborted(engine.lease(consistency), signal)
   const source = new RowSource(lease, init, engine.options.maxStreamIdleMs)
   const abort = () => source.fail(new AbortedError(false, signal?.reason))
-  signal?.addEventListener('abort', abort, { once: true })
+  const ignoreSignal = signal && onAbort(signal, abort)
   if (signal?.aborted) abort()
   try {
     for (let rows = await source.next(); rows; rows = await source.next()) {
@@ -28,8 +29,28 @@ export async function* streamRows<TRow>(
       }
     }
   } finally {
-    signal?.removeEventListener('abort', abort)
+    ignoreSignal?.()
     source.close()
+  }
+}
+
+/** A connection, unless the signal fires first: then it goes back when it comes. */
+async function leaseUnlessAborted(
+  waiting: Promise<ReaderLease>,
+  signal: AbortSignal | undefined,
+): Promise<ReaderLease> {
+  if (!signal) return waiting
+  let ignoreSignal = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    ignoreSignal = onAbort(signal, () => reject(new AbortedError(false, signal.reason)))
+  })
+  try {
+    return await Promise.race([waiting, aborted])
+  } catch (error) {
+    waiting.then((lease) => lease.release()).catch(() => {})
+    throw error
+  } finally {
+    ignoreSignal()
   }
 }
 
@@ -42,6 +63,7 @@ class RowSource implements RowSink {
   #idleTimer: NodeJS.Timeout | undefined
   #wake: (() => void) | undefined
   #isComplete = false
+  #isClosed = false
   #error: unknown
 
   constructor(lease: ReaderLease, init: OperationInit, idleMs: number) {
@@ -56,6 +78,7 @@ class RowSource implements RowSink {
     )
     lease.onDied = (cause) =>
       this.fail(cause instanceof OpenError ? cause : new WorkerDiedError(false, cause))
+    lease.onClosing = (error) => this.fail(error)
     lease.thread.send([this.#operation], { leased: false, streamed: true, timed: false })
   }
 
@@ -92,6 +115,8 @@ class RowSource implements RowSink {
   /** Gives the connection back; a statement that still runs is stopped between two rows. */
   close(): void {
     clearTimeout(this.#idleTimer)
+    if (this.#isClosed) return // its connection may be another's by now
+    this.#isClosed = true
     const { thread } = this.#lease
     thread.takeChunks(this.#chunks.drain().filter(({ isAhead }) => isAhead).length)
     if (!this.#operation.isSettled) {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channels } from './engine/diagnostics.ts'
+import { onAbort } from './engine/on-abort.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Lane } from './engine/lane.ts'
 import { AbortedError, StatementError, TransactionError, UsageError } from './errors.ts'
@@ -57,9 +58,7 @@ export class Transactions implements Nesting {
   /** Runs a transaction; inside another one's callback, a nested one. */
   async run<T>(fn: TransactionCallback<T>, options: TransactionOptions): Promise<T> {
     checkCallback(fn)
-    const { timeoutMs, ...rest } = options
-    if (this.current && Object.values(rest).some((value) => value !== undefined)) throw onlyOutermost()
-    if (this.current) return this.runNested(fn, this.current, timeoutMs)
+    if (this.current) return this.runNested(fn, this.current, options)
     const resolved = resolveTransactionOptions(options, this.#engine.options)
     for (let attempt = 1; ; attempt++) {
       try {
@@ -71,13 +70,14 @@ export class Transactions implements Nesting {
     }
   }
 
+  /** A nested transaction is a savepoint: of the options, only its time and its signal count. */
   async runNested<T>(
     fn: TransactionCallback<T>,
     parent: Transaction,
-    timeoutMs: number = Infinity,
+    options: TransactionOptions = {},
   ): Promise<T> {
     checkCallback(fn)
-    const resolved = resolveTransactionOptions({ timeoutMs }, this.#engine.options)
+    const resolved = resolveTransactionOptions(options, { transactionTimeoutMs: Infinity })
     return this.#runOnce(fn, resolved, parent)
   }
 
@@ -91,16 +91,20 @@ export class Transactions implements Nesting {
     }
     const run = await this.#start(resolveTransactionOptions(options, this.#engine.options), undefined)
     const { lane } = run
+    let ending: Promise<void> | undefined
     const commit = async () => {
-      if (lane.ended) throw lane.abortReason ?? alreadyEnded()
-      try {
-        await this.#commit(run)
-      } catch (error) {
+      if (ending || lane.ended) throw lane.abortReason ?? alreadyEnded()
+      ending = this.#commit(run).catch(async (error: unknown) => {
         await this.#rollBack(run)
         throw error
-      }
+      })
+      return ending
     }
-    const rollback = () => this.#rollBack(run)
+    const rollback = async () => {
+      ending ??= this.#rollBack(run)
+      await ending.catch(() => {}) // a commit under way ends as it will
+    }
+    lane.aborted.catch(rollback)
     return new OpenTransaction({ engine: this.#engine, nesting: this, lane, commit, rollback })
   }
 
@@ -128,13 +132,13 @@ export class Transactions implements Nesting {
     if (signal?.aborted) throw new AbortedError(false, signal.reason)
     const begin = parent ? Control.savepoint : beginOf[mode]
     const lane = this.#engine.open(parent ? laneOf(parent) : this.#engine.root, begin)
-    const abort = () => this.#abort(lane, new AbortedError(false, signal?.reason))
-    signal?.addEventListener('abort', abort, { once: true })
+    const ignoreSignal =
+      signal && onAbort(signal, () => this.#abort(lane, new AbortedError(false, signal.reason)))
     const waiting = startTimer(maxWaitMs, () => this.#abort(lane, waitedTooLong(maxWaitMs)))
     try {
       await lane.granted
     } catch (error) {
-      signal?.removeEventListener('abort', abort)
+      ignoreSignal?.()
       throw error
     } finally {
       clearTimeout(waiting)
@@ -142,7 +146,7 @@ export class Transactions implements Nesting {
     const stopTimer = this.#limit(lane, timeoutMs)
     const release = () => {
       stopTimer()
-      signal?.removeEventListener('abort', abort)
+      ignoreSignal?.()
     }
     return { lane, release, startedAt: performance.now() }
   }
@@ -232,13 +236,6 @@ function checkCallback(fn: unknown): void {
   throw new UsageError(
     'ERR_INVALID_ARGUMENT',
     `Expected a function to run in the transaction, got ${typeof fn}`,
-  )
-}
-
-function onlyOutermost(): UsageError {
-  return new UsageError(
-    'ERR_INVALID_ARGUMENT',
-    'Expected no option but timeoutMs for a nested transaction: it is a savepoint of the outer one',
   )
 }
 

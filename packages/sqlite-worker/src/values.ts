@@ -73,7 +73,9 @@ export function toStoredParams(
 ): StoredValue[] | Record<string, StoredValue> | undefined {
   if (params === undefined) return undefined
   if (Array.isArray(params)) {
-    return Array.from(params, (value, index) => toStored(value, index + 1, dates)) // holes too
+    const stored: StoredValue[] = []
+    for (let i = 0; i < params.length; i++) stored.push(toStored(params[i], i + 1, dates)) // holes too
+    return stored
   }
   if (isPlain(params)) {
     return Object.fromEntries(

@@ -117,6 +117,92 @@ describe('concurrency', () => {
   })
 })
 
+describe('jobs that were claimed ahead', () => {
+  it('are given back when the handlers turn out to be slow', async () => {
+    const { queue } = openQueue()
+    const end = gate()
+    queue.work({ work: () => {}, other: () => end.opened }, { concurrency: 2 })
+    await queue.addMany(
+      'work',
+      Array.from({ length: 500 }, (_, i) => i),
+    )
+    await queue.drain()
+    await queue.addMany(
+      'other',
+      Array.from({ length: 50 }, (_, i) => i),
+    )
+    await eventually(async () => expect(await queue.counts()).toMatchObject({ running: 2, pending: 48 }))
+    expect(
+      (await Promise.all([501, 502, 503, 550].map((id) => queue.get(id)))).map((job) => job?.attempts),
+    ).toEqual([1, 1, 0, 0])
+    end.open()
+    await queue.drain()
+  })
+})
+
+describe('a limit of groups', () => {
+  it('that is raised later lets in what was parked', async () => {
+    const { queue } = openQueue()
+    const end = gate()
+    const handlers = { work: () => end.opened }
+    queue.work(handlers, { groupConcurrency: 1 })
+    await queue.addMany('work', [1, 2, 3, 4, 5], { group: 'g' })
+    await eventually(async () => expect(await queue.counts()).toMatchObject({ running: 1, pending: 4 }))
+    queue.work(handlers, { groupConcurrency: 3 })
+    await eventually(async () => expect(await queue.counts()).toMatchObject({ running: 3, pending: 2 }))
+    end.open()
+    await queue.drain()
+  })
+
+  it('leaves no group waiting in which nothing runs', async () => {
+    const { queue, worker } = openQueue()
+    const ran: unknown[] = []
+    queue.work({ work: (payload) => void ran.push(payload) }, { groupConcurrency: 1, leaseMs: 50 })
+    await queue.add('work', 'warm up')
+    await queue.drain()
+    await queue.pause()
+    for (const group of ['a', 'b', 'c']) await queue.addMany('work', [1, 2], { group })
+    await worker.execute('UPDATE outrider_queue_jobs SET state = 3 WHERE state = 0')
+    await queue.resume()
+    await queue.drain()
+    expect(ran).toHaveLength(7)
+  })
+})
+
+describe("the seed's example of a queue", () => {
+  it('hands one task to two workers and loses those of a dead one; this one does neither', async () => {
+    const file = temporaryFile()
+    const { queue, worker } = openQueue({ file })
+    // the example: select what is pending, do it, mark it as completed
+    await worker.execute("CREATE TABLE tasks (id INTEGER PRIMARY KEY, status TEXT DEFAULT 'pending')")
+    await worker.execute('INSERT INTO tasks (id) VALUES (1)')
+    const select = () => worker.select('tasks', { conditions: { status: 'pending' }, limit: 10 })
+    expect(await Promise.all([select(), select()])).toEqual([
+      [{ id: 1, status: 'pending' }],
+      [{ id: 1, status: 'pending' }],
+    ])
+
+    const runs: number[] = []
+    const ids = await queue.addMany(
+      'work',
+      Array.from({ length: 200 }, (_, i) => i),
+    )
+    const dying = openQueue({ file })
+    dying.queue.work({ work: () => new Promise(() => {}) }, { leaseMs: 100, concurrency: 20 })
+    await eventually(async () => expect(await queue.counts()).toMatchObject({ running: 20 }))
+    await dying.worker.close() // as a process that ends in the middle of its work
+    for (const concurrency of [3, 5]) {
+      const { queue: other } = openQueue({ file })
+      other.work(
+        { work: (_, { id }) => void runs.push(id) },
+        { concurrency, leaseMs: 1000, pollIntervalMs: 5 },
+      )
+    }
+    await queue.drain()
+    expect(runs.toSorted((a, b) => a - b)).toEqual(ids)
+  })
+})
+
 describe('rateLimit', () => {
   it('lets at most max jobs begin in any durationMs, over all connections', async () => {
     const file = temporaryFile()
@@ -331,7 +417,7 @@ describe('a zombie', () => {
                 })
               }),
       },
-      { leaseMs: 90 },
+      { leaseMs: 300 },
     )
     const { id } = await queue.add('work', 1)
     await eventually(async () => expect(await queue.counts()).toMatchObject({ running: 1 }))
@@ -372,7 +458,7 @@ describe('a dead consumer', () => {
     const file = temporaryFile()
     const { queue, worker } = openQueue({ file })
     const dead = [
-      'INSERT INTO outrider_queue_consumers (id, queue, lease_ms, beat) VALUES (1000, 1, 100, 0)',
+      'INSERT INTO outrider_queue_consumers (id, queue, lease_ms, beat) VALUES (1000, 1, 200, 0)',
       'UPDATE outrider_queue_jobs SET state = 1, consumer = 1000, fence = 1, attempts = 1 WHERE id = 1',
       'UPDATE outrider_queue_jobs SET state = 1, consumer = 1000, fence = 5, attempts = 5 WHERE id = 2',
     ]

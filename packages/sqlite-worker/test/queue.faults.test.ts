@@ -14,7 +14,7 @@ const patient = { timeoutMs: 120_000 }
 const random = new Random(seedOf('queue'))
 
 function start(file: string, mode: string, options: { killAt?: string[]; leaseMs?: number } = {}): TestChild {
-  const { killAt = [], leaseMs = 150 } = options
+  const { killAt = [], leaseMs = 300 } = options
   const child = spawnChild(program, { args: [file, workerUrl().href, mode, String(leaseMs)], killAt })
   onTestFinished(() => child[Symbol.asyncDispose]())
   return child
@@ -38,7 +38,7 @@ describe('the queue', () => {
     { timeout },
     async () => {
       const kills = sized(3, 20)
-        const { file, queue, worker } = await openWithEffects()
+      const { file, queue, worker } = await openWithEffects()
       const ids = await queue.addMany(
         'work',
         Array.from({ length: kills * 6 }, (_, i) => i),
@@ -75,7 +75,10 @@ describe('the queue', () => {
       },
       { leaseMs: 150, backoff: () => 0, pollIntervalMs: 10 },
     )
-    const ids = await queue.addMany('work', Array.from({ length: sized(600, 6000) }, (_, i) => i))
+    const ids = await queue.addMany(
+      'work',
+      Array.from({ length: sized(600, 6000) }, (_, i) => i),
+    )
     for (let kill = 1; kill <= sized(3, 20); kill++) {
       await eventually(() => expect(began).toBeGreaterThanOrEqual(kill * sized(100, 200)), patient)
       await killWriter(worker)

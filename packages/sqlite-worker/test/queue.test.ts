@@ -23,8 +23,18 @@ describe('add', () => {
     other.close()
     expect(deduplicated).toBe(false)
     expect(await queue.get(id)).toMatchObject({
-      ...{ id, task: 'work', state: 'pending', payload: { n: 1 }, priority: 3, group: 'g', attempts: 0 },
-      ...{ maxAttempts: 2, runAt: undefined, startedAt: undefined, endedAt: undefined, error: undefined },
+      id,
+      task: 'work',
+      state: 'pending',
+      payload: { n: 1 },
+      priority: 3,
+      group: 'g',
+      attempts: 0,
+      maxAttempts: 2,
+      runAt: undefined,
+      startedAt: undefined,
+      endedAt: undefined,
+      error: undefined,
     })
   })
 
@@ -42,12 +52,19 @@ describe('add', () => {
     const payloads = [undefined, null, 0, '', '{"a":1}', 'null', { deep: [1, 'ä\u2028"\\'] }, 1e300, '\u0000']
     const ids = await queue.addMany('work', payloads)
     const single = await Promise.all(payloads.map((payload) => queue.add('work', payload)))
+    const mixed = await Promise.all(
+      payloads.map((payload, i) =>
+        queue.add('work', payload, { priority: i, group: `g${i}`, maxAttempts: i + 1 }),
+      ),
+    )
+    expect(await queue.get(mixed[4]?.id ?? 0)).toMatchObject({ priority: 4, group: 'g4', maxAttempts: 5 })
     const seen = new Map<number, unknown>()
     queue.work({ work: (payload, ctx) => void seen.set(ctx.id, payload) })
     await queue.drain()
     for (const [i, payload] of payloads.entries()) {
       expect(seen.get(ids[i] ?? 0)).toEqual(payload)
       expect(seen.get(single[i]?.id ?? 0)).toEqual(payload)
+      expect(seen.get(mixed[i]?.id ?? 0)).toEqual(payload)
     }
   })
 

@@ -12,7 +12,7 @@ it('has programs that print what they say', async () => {
 })
 
 it('documents exactly the error codes there are', () => {
-  const readme = readFileSync(new URL('README.md', folder), 'utf8')
-  const documented = [...readme.matchAll(/^\| `(ERR_\w+)`\s*\|/gm)].map(([, code]) => code)
+  const texts = ['README.md', 'docs/queue.md'].map((file) => readFileSync(new URL(file, folder), 'utf8'))
+  const documented = [...texts.join('\n').matchAll(/^\| `(ERR_\w+)`\s*\|/gm)].map(([, code]) => code)
   expect(new Set(documented)).toEqual(new Set(errorCodes))
 })

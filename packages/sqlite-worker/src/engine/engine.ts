@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs'
 import { AbortedError, ClosedError } from '../errors.ts'
-import { Hooks, type HookEvent } from '../hooks.ts'
+import { Hooks } from '../hooks.ts'
 import type { ResolvedSqliteWorkerOptions } from '../options.ts'
 import { Control, type ReplyMessage } from '../protocol.ts'
 import { fail, fulfil, Token } from '../token.ts'
 import { channels } from './diagnostics.ts'
+import { hookEventsOf } from './hook-events.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Lane, type BeginControl } from './lane.ts'
-import { Meter, type Distribution } from './meter.ts'
+import { Meter } from './meter.ts'
+import { onAbort } from './on-abort.ts'
 import { Operation, type BatchStep, type OperationInit } from './operation.ts'
 import { QueueLimits } from './queue-limits.ts'
 import type { ReaderLease } from './reader-leases.ts'
@@ -15,6 +16,7 @@ import { Readers } from './readers.ts'
 import { Respawn } from './respawn.ts'
 import type { Settle } from './results.ts'
 import { pins, routeOf } from './routing.ts'
+import { sizeOfFile, threadStats, type WorkerStats } from './stats.ts'
 import { Thread, type Batch, type ThreadEvents } from './thread.ts'
 import { Writer } from './writer.ts'
 
@@ -27,35 +29,6 @@ export type Consistency = 'causal' | 'eager' | 'writer'
 export interface SubmitOptions {
   readonly signal?: AbortSignal | undefined
   readonly consistency?: Consistency | undefined
-}
-
-/** What one set of threads did and does. Times are in milliseconds. */
-export interface ThreadStats {
-  readonly operations: number
-  readonly failures: number
-  /** From a call until its message was sent, by message. */
-  readonly waitMs: Distribution
-  /** From there until its answer. */
-  readonly runMs: Distribution
-  /** Sent and not answered yet. */
-  readonly underWay: number
-  /** Threads that died and were started again. */
-  readonly restarts: number
-}
-
-export interface WorkerStats {
-  /** Operations without an outcome, and what they weigh. */
-  readonly queueSize: number
-  readonly queueBytes: number
-  readonly writer: ThreadStats & {
-    /** Writes per commit that they shared. */ readonly groupSize: Distribution
-  }
-  readonly readers: ThreadStats & { readonly threads: number }
-  /** Streams and copies that are open. */
-  readonly streams: number
-  /** Sizes of the database and of its write-ahead log, in bytes; 0 for one in memory. */
-  readonly fileBytes: number
-  readonly walBytes: number
 }
 
 /** Brings every operation to a thread that may run it, and its outcome to whoever waits for it. */
@@ -192,7 +165,7 @@ export class Engine implements Settle {
     const reject = () => {
       this.root.abort(new ClosedError())
       for (const operation of this.readers.takeBack()) this.failed(operation, new ClosedError())
-      this.readers.failLeases(new ClosedError())
+      this.readers.endLeases(new ClosedError())
     }
     if (!drain) reject()
     this.#keepAlive.hold()
@@ -206,28 +179,16 @@ export class Engine implements Settle {
 
   stats(): WorkerStats {
     const { size, bytes } = this.limits
-    const of = (meter: Meter, respawn: Respawn, underWay: number): ThreadStats => ({
-      operations: meter.operations,
-      failures: meter.failures,
-      waitMs: meter.waitMs.summary(),
-      runMs: meter.runMs.summary(),
-      underWay,
-      restarts: respawn.restarts,
-    })
+    const writer = threadStats(this.#writerMeter, this.#writerRespawn, this.#writer.underWay)
+    const readers = threadStats(this.#readerMeter, this.#readerRespawn, this.readers.underWay)
     return {
       queueSize: size,
       queueBytes: bytes,
-      writer: {
-        ...of(this.#writerMeter, this.#writerRespawn, this.#writer.underWay),
-        groupSize: this.#writerMeter.groupSize.summary(),
-      },
-      readers: {
-        ...of(this.#readerMeter, this.#readerRespawn, this.readers.underWay),
-        threads: this.readers.count,
-      },
+      writer: { ...writer, groupSize: this.#writerMeter.groupSize.summary() },
+      readers: { ...readers, threads: this.readers.count },
       streams: this.readers.leased,
-      fileBytes: this.#sizeOf(''),
-      walBytes: this.#sizeOf('-wal'),
+      fileBytes: sizeOfFile(this.file),
+      walBytes: sizeOfFile(`${this.file}-wal`),
     }
   }
 
@@ -294,12 +255,10 @@ export class Engine implements Settle {
   }
 
   #watch(operation: Operation, signal: AbortSignal): void {
-    const abort = () => {
+    operation.release = onAbort(signal, () => {
       const maybeCommitted = operation.isSent && operation.lane !== undefined
       this.#giveUp(operation, new AbortedError(maybeCommitted, signal.reason))
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    operation.release = () => signal.removeEventListener('abort', abort)
+    })
   }
 
   /** Rejects an operation now; what is under way ends as it will, and what is not is never run. */
@@ -316,15 +275,10 @@ export class Engine implements Settle {
   }
 
   /** Tells the hooks of a statement once it is committed: now, or with its transaction. */
-  #announce({ lane, sql, params, table, payload, what }: Operation, value: unknown): void {
-    const events: HookEvent[] = []
-    if (sql !== undefined) events.push({ sql, params, table, result: value })
-    else if (what === Control.script) events.push({ sql: String(payload), params, table, result: undefined })
-    else if (what === Control.batch) {
-      for (const [index, step] of (payload as BatchStep[]).entries())
-        events.push({ sql: step.sql, params: step.params, table, result: (value as unknown[])[index] })
-    }
+  #announce(operation: Operation, result: unknown): void {
+    const events = hookEventsOf(operation, result)
     if (events.length === 0) return
+    const { lane } = operation
     if (lane && lane !== this.root) lane.events.push(...events)
     else this.hooks.fire(events)
   }
@@ -377,12 +331,9 @@ export class Engine implements Settle {
       if (durationMs >= slowQueryMs) queueMicrotask(() => onSlowQuery(message))
     }
   }
-
-  #sizeOf(suffix: string): number {
-    return statSync(this.file + suffix, { throwIfNoEntry: false })?.size ?? 0
-  }
 }
 
+/** Whether only the writer's connection sees all of the database after it. */
 function pinsReads({ what, payload }: Operation): boolean {
   if (typeof what === 'string') return routeOf(what) === 'pin'
   if (what === Control.batch) return (payload as BatchStep[]).some(({ sql }) => routeOf(sql) === 'pin')

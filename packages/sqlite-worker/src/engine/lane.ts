@@ -166,6 +166,7 @@ export class Lane {
       if (entry instanceof Lane) entry.abort(error)
       else this.#settle.failed(entry, error)
     }
+    if (!this.parent) return // the outermost lane goes on
     this.end('rollback')
     this.abortReason = error
     this.#granted.reject(error)

@@ -15,7 +15,9 @@ export interface ReaderLease {
   onBackup: ((progress: BackupProgressMessage) => void) | undefined
   /** Called when the thread died; what it had under way is the holder's to reject. */
   onDied: ((cause: unknown) => void) | undefined
-  /** Gives it back. It is lent again when it has nothing under way. */
+  /** Called to have it back before the holder is done. */
+  onClosing: ((error: Error) => void) | undefined
+  /** Gives it back, once. It is lent again when it has nothing under way. */
   release(): void
 }
 
@@ -64,6 +66,12 @@ export class ReaderLeases {
     for (const { reject } of this.#requests.drain()) reject(error)
   }
 
+  /** Rejects who waits, and asks the holders to end. */
+  end(error: Error): void {
+    this.fail(error)
+    for (const lease of this.#lent) lease.onClosing?.(error)
+  }
+
   async idle(): Promise<void> {
     while (this.#lent.size > 0 || this.#requests.size > 0)
       await new Promise<void>((resolve) => (this.#whenIdle = resolve))
@@ -97,6 +105,7 @@ export class ReaderLeases {
       thread,
       onBackup: undefined,
       onDied: undefined,
+      onClosing: undefined,
       release: () => this.#release(lease),
     }
     return lease
@@ -105,6 +114,7 @@ export class ReaderLeases {
   #release(lease: ReaderLease): void {
     lease.onBackup = undefined
     lease.onDied = undefined
+    lease.onClosing = undefined
     this.#returned.add(lease)
     if (lease.thread.underWay.length === 0) lease.thread.hold(false)
     this.#answered(lease)

@@ -90,8 +90,8 @@ export class Readers {
     return this.#leases.count
   }
 
-  failLeases(error: Error): void {
-    this.#leases.fail(error)
+  endLeases(error: Error): void {
+    this.#leases.end(error)
   }
 
   /** So many writes are done, in order. */

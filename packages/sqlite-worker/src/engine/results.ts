@@ -65,7 +65,7 @@ export class Results {
         continue
       }
       const outcome = reader.next(operation, batch.codes[2 * i] as number)
-      if (outcome.failure) this.#settle.failed(operation, fromFailure(outcome.failure, operation.sql))
+      if (outcome.failure) this.#settle.failed(operation, fromFailure(outcome.failure, sqlOf(operation, outcome.failure.step)))
       else this.#settle.fulfilled(operation, outcome.value)
     }
   }
@@ -83,6 +83,11 @@ export class Results {
   forget(ids: readonly number[]): void {
     for (const id of ids) this.#shapes.delete(id)
   }
+}
+
+/** The text of what failed: of an operation, or of one of its steps. */
+function sqlOf({ sql, payload }: Operation, step: number | undefined): string | undefined {
+  return step === undefined ? sql : (payload as readonly BatchStep[])[step]?.sql
 }
 
 interface Decoded {

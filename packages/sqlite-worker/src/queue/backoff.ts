@@ -24,12 +24,12 @@ const checks: OptionChecks<BackoffOptions> = {
   initialMs: { expected: 'a finite number of 0 or more', accepts: (value) => isMs(value) && isFinite(value) },
   factor: {
     expected: 'a number of 1 or more',
-    accepts: (value) => isFinite(value) && Number(value) >= 1,
+    accepts: (value) => isFinite(value) && value >= 1,
   },
   maxMs: { expected: 'a finite number of 0 or more', accepts: (value) => isMs(value) && isFinite(value) },
   jitter: {
     expected: 'a number from 0 to 1',
-    accepts: (value) => isFinite(value) && Number(value) >= 0 && Number(value) <= 1,
+    accepts: (value) => isFinite(value) && value >= 0 && value <= 1,
   },
 }
 

@@ -110,7 +110,7 @@ export class Claims {
 
   #groupRoom(alias: string): string {
     return `${this.#options.groupConcurrency} - (SELECT count(*) FROM outrider_queue_jobs AS r
-      WHERE r.queue = ${this.#store.id} AND r.state = 1 AND r.grp = ${alias}.grp)`
+      WHERE r.queue = ${this.#store.id} AND r.state = 1 AND r.grp IS NOT NULL AND r.grp = ${alias}.grp)`
   }
 
   /** The next jobs of all tasks: each task's are in the order of an index, which SQLite merges without sorting. */
@@ -152,5 +152,5 @@ function claimedBy({ rows = [] }: WriteResult): ClaimedJob[] {
 
 // RETURNING has no order
 function inOrder(jobs: ClaimedJob[]): ClaimedJob[] {
-  return jobs.sort((a, b) => b.priority - a.priority || a.id - b.id)
+  return jobs.toSorted((a, b) => b.priority - a.priority || a.id - b.id)
 }

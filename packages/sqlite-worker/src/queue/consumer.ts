@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { checkOptions, type OptionChecks } from '../check-options.ts'
 import { isTimerMsOrInfinity } from './checks.ts'
 import { Claims } from './claims.ts'
-import { promoteDue, readDigest, redateDelayed, unparkIdle, type Digest } from './digest.ts'
+import { promoteDue, readDigest, redateDelayed, unparkAll, unparkIdle, type Digest } from './digest.ts'
 import type { Hub } from './hub.ts'
 import { Lease } from './lease.ts'
 import { Outbox } from './outbox.ts'
@@ -77,7 +77,11 @@ export class Consumer implements AsyncDisposable {
       failed: async (error) => !(await this.#isEndedBy(error)),
     })
     this.#runner = new Runner({
-      ...{ store, hub, payloads, handlers, options },
+      store,
+      hub,
+      payloads,
+      handlers,
+      options,
       outbox: this.#outbox,
       mayClaimAhead: !this.#claims.isLimited,
       onRoom: (suspectEnded) => this.#onRoom(suspectEnded),
@@ -112,7 +116,7 @@ export class Consumer implements AsyncDisposable {
         await this.#store.transaction((tx) => {
           for (const sql of groupStatements) void tx.execute(sql)
         })
-        await unparkIdle(this.#store, this.#options.groupConcurrency)
+        await unparkAll(this.#store, this.#options.groupConcurrency)
       }
     } catch (error) {
       this.#report(error)
@@ -211,7 +215,8 @@ export class Consumer implements AsyncDisposable {
       if (digest.cron !== null && digest.cron <= now) await fireDue(this.#store)
       const after = await readDigest(this.#store)
       isReady = after.ready === 1
-      next = Math.min(next, after.due ?? Infinity, after.cron ?? Infinity)
+      // what is due still could not be done, and waits for the next look
+      for (const at of [after.due, after.cron]) if (at !== null && at > now) next = Math.min(next, at)
     }
     if (isReady) this.#wake()
     if (digest.suspect === 1) this.#claimSuspect()
@@ -260,7 +265,7 @@ export class Consumer implements AsyncDisposable {
       if (dead.length > 0) this.#hub.ended(dead)
       if (again.length > 0) this.#claimSuspect()
       if (this.#options.groupConcurrency !== Infinity) {
-        await unparkIdle(this.#store, this.#options.groupConcurrency)
+        await unparkIdle(this.#store)
       }
       void this.#retain()
     } catch (error) {

@@ -23,12 +23,24 @@ const DIGEST = `SELECT
 const PROMOTE = `UPDATE outrider_queue_jobs SET state = 0 WHERE id IN (
   SELECT id FROM outrider_queue_jobs WHERE ${DELAYED} AND at <= ? ORDER BY at LIMIT ${PROMOTE_BATCH})`
 const REDATE = `UPDATE outrider_queue_jobs SET at = ? + delay_ms WHERE ${DELAYED} AND at > ? + delay_ms`
-const UNPARK = `UPDATE outrider_queue_jobs SET state = 0 WHERE id IN (
+/** Lets in as many of each group as it has room for. Looks at all parked jobs. */
+const UNPARK_ALL = `UPDATE outrider_queue_jobs SET state = 0 WHERE id IN (
   SELECT id FROM (
-    SELECT id, row_number() OVER (PARTITION BY grp ORDER BY priority DESC, id) AS nr FROM outrider_queue_jobs AS p
-    WHERE queue = ? AND state = 3 AND state > 1 AND NOT EXISTS (
-      SELECT 1 FROM outrider_queue_jobs AS r WHERE r.queue = p.queue AND r.state = 1 AND r.grp = p.grp))
-  WHERE nr <= ?)`
+    SELECT id, grp, row_number() OVER (PARTITION BY grp ORDER BY priority DESC, id) AS nr
+    FROM outrider_queue_jobs WHERE queue = ? AND state = 3) AS p
+  WHERE nr <= ? - (SELECT count(*) FROM outrider_queue_jobs AS r
+    WHERE r.queue = ? AND r.state = 1 AND r.grp IS NOT NULL AND r.grp = p.grp))`
+/** Lets in one of each group that has nothing running. Looks once at each group, jumping from one to the next. */
+const UNPARK_IDLE = `WITH RECURSIVE groups (grp) AS (
+    SELECT min(grp) FROM outrider_queue_jobs WHERE queue = ? AND state = 3
+    UNION ALL
+    SELECT (SELECT min(grp) FROM outrider_queue_jobs WHERE queue = ? AND state = 3 AND grp > groups.grp)
+    FROM groups WHERE grp IS NOT NULL)
+  UPDATE outrider_queue_jobs SET state = 0 WHERE id IN (
+    SELECT (SELECT id FROM outrider_queue_jobs WHERE queue = ? AND state = 3 AND grp = groups.grp
+      ORDER BY priority DESC, id LIMIT 1)
+    FROM groups WHERE grp IS NOT NULL AND NOT EXISTS (SELECT 1 FROM outrider_queue_jobs AS r
+      WHERE r.queue = ? AND r.state = 1 AND r.grp IS NOT NULL AND r.grp = groups.grp))`
 
 export async function readDigest(store: Store): Promise<Digest> {
   const { id } = store
@@ -48,7 +60,13 @@ export async function redateDelayed(store: Store): Promise<void> {
   await store.write(REDATE, [now, store.id, now])
 }
 
-/** Lets up to `count` jobs of each group in of which none runs, for which no end of a job would do so. */
-export async function unparkIdle(store: Store, count: number): Promise<void> {
-  await store.write(UNPARK, [store.id, Math.min(count, Number.MAX_SAFE_INTEGER)])
+/** After the limit of groups may have become another: lets parked jobs in that have room now. */
+export async function unparkAll(store: Store, groupConcurrency: number): Promise<void> {
+  await store.write(UNPARK_ALL, [store.id, groupConcurrency, store.id])
+}
+
+/** Lets jobs in whose group is idle, for which no end of another job would do so. */
+export async function unparkIdle(store: Store): Promise<void> {
+  const { id } = store
+  await store.write(UNPARK_IDLE, [id, id, id, id])
 }

@@ -18,9 +18,9 @@ export function failureText(error: unknown): string {
     return JSON.stringify({ name: 'Error', message: clip(text(error), MAX_MESSAGE) })
   const { name, message, stack } = error
   return JSON.stringify({
-    name: clip(String(name), MAX_MESSAGE),
-    message: clip(String(message), MAX_MESSAGE),
-    ...(stack === undefined ? {} : { stack: clip(String(stack), MAX_STACK) }),
+    name: clip(text(name), MAX_MESSAGE),
+    message: clip(text(message), MAX_MESSAGE),
+    ...(stack === undefined ? {} : { stack: clip(text(stack), MAX_STACK) }),
   })
 }
 

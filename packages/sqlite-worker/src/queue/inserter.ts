@@ -1,5 +1,6 @@
-import type { WriteResult } from '../engine/results.ts'
 import type { Connection } from '../connection.ts'
+import type { WriteResult } from '../engine/results.ts'
+import type { Value } from '../values.ts'
 import type { Store } from './store.ts'
 
 /** One job to insert: task, payload, priority, max_attempts, state, at, delay_ms, grp. */
@@ -16,6 +17,9 @@ export type NewJob = readonly [
 
 const COLUMNS = 'task, payload, priority, max_attempts, state, at, delay_ms, grp'
 const INSERT_ONE = `INSERT INTO outrider_queue_jobs (queue, added_at, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+/** Jobs that differ in their payloads only. */
+const INSERT_ALIKE = `INSERT INTO outrider_queue_jobs (queue, added_at, ${COLUMNS})
+  SELECT ?, ?, ?, value, ?, ?, ?, ?, ?, ? FROM json_each(?)`
 const INSERT_MANY = `INSERT INTO outrider_queue_jobs (queue, added_at, ${COLUMNS})
   SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
   FROM json_each(?)`
@@ -83,10 +87,23 @@ export async function insertAll(
   jobs: readonly NewJob[],
   addedAt: number,
 ): Promise<number> {
-  const [only] = jobs
-  const isOne = jobs.length === 1 && only !== undefined
-  const inserted = (await (isOne
-    ? connection.execute(INSERT_ONE, [queue, addedAt, ...only])
-    : connection.execute(INSERT_MANY, [queue, addedAt, JSON.stringify(jobs)]))) as WriteResult
-  return Number(inserted.lastInsertRowid) - jobs.length + 1
+  const [first] = jobs
+  if (!first) throw new Error('There is no job to insert')
+  const inserted = await connection.execute(...insertion(queue, addedAt, first, jobs))
+  return Number((inserted as WriteResult).lastInsertRowid) - jobs.length + 1
+}
+
+function insertion(
+  ...[queue, addedAt, first, jobs]: [queue: number, addedAt: number, first: NewJob, jobs: readonly NewJob[]]
+): [sql: string, params: Value[]] {
+  if (jobs.length === 1) return [INSERT_ONE, [queue, addedAt, ...first]]
+  if (!jobs.every((job) => isAlike(job, first))) return [INSERT_MANY, [queue, addedAt, JSON.stringify(jobs)]]
+  const [task, , ...rest] = first
+  const payloads = jobs.map(([, payload]) => payload)
+  return [INSERT_ALIKE, [queue, addedAt, task, ...rest, JSON.stringify(payloads)]]
+}
+
+function isAlike(a: NewJob, b: NewJob): boolean {
+  for (let i = 0; i < a.length; i++) if (i !== 1 && a[i] !== b[i]) return false
+  return true
 }

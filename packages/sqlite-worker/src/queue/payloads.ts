@@ -15,15 +15,20 @@ export class Payloads {
     return !this.#schemas || Object.hasOwn(this.#schemas, task)
   }
 
+  /** Whether the payloads of a task have a schema. @throws {UsageError} for an unknown task. */
+  isChecked(task: string): boolean {
+    return this.#schemaOf(task) !== undefined
+  }
+
   /**
    * The text to store for a payload; a promise only for a schema that is asynchronous.
    * @throws {PayloadError} when it does not fit. @throws {UsageError} for an unknown task, or a payload that JSON cannot hold.
    */
   text(task: string, payload: unknown): string | null | Promise<string | null> {
     const schema = this.#schemaOf(task)
-    const checked = schema ? validate(schema, task, payload) : undefined
     // what is stored is the input, because the schema is asked again before the handler runs
     const text = toJsonText(payload, 'the payload')
+    const checked = schema ? validate(schema, task, payload) : undefined
     return checked instanceof Promise ? checked.then(() => text) : text
   }
 

@@ -7,6 +7,7 @@ import { DeadLetters } from './dead-letters.ts'
 import { insertUnlessThere } from './dedupe.ts'
 import { drain } from './drain.ts'
 import { QueueClosedError } from './errors.ts'
+import { toJsonText } from './json.ts'
 import { hubOf, type Hub } from './hub.ts'
 import { insertAll, Inserter, type NewJob } from './inserter.ts'
 import { countJobs, findJob, isPaused, removeJob, setPaused } from './jobs.ts'
@@ -139,9 +140,9 @@ export class Queue<T extends TaskTypes> implements AsyncDisposable {
       throw new UsageError('ERR_INVALID_ARGUMENT', 'Expected a list of payloads and no dedupeKey')
     }
     if (!this.#isUsable) await this.#usable()
-    const checked = payloads.map((payload) => this.#payloads.text(task, payload))
-    const isLate = checked.some((text) => text instanceof Promise)
-    const texts = isLate ? await Promise.all(checked) : (checked as (string | null)[])
+    const texts = this.#payloads.isChecked(task)
+      ? await Promise.all(payloads.map(async (payload) => this.#payloads.text(task, payload)))
+      : payloads.map((payload) => toJsonText(payload, 'the payload'))
     const addedAt = this.#store.now()
     const jobs = texts.map((text) => this.#newJob(task, text, options, addedAt))
     const [first] = jobs

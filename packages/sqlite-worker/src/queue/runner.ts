@@ -20,6 +20,9 @@ const RELEASE = `UPDATE outrider_queue_jobs SET state = value ->> 2, attempts = 
 /** For how long jobs are claimed ahead, so that fast handlers need not wait for the next claim; and how many at most. */
 const AHEAD_MS = 2
 const MAX_AHEAD = 200
+/** How long they may wait before they are given back, because handlers are slower than they were. */
+const MAX_WAIT_MS = 100
+const SLOW_MS = 100_000
 
 export interface RunnerParts {
   readonly store: Store
@@ -43,7 +46,10 @@ export class Runner {
   #isFlushing = false
   #suspectEnded = false
   #isClosing = false
-  #meanMs = AHEAD_MS * 10
+  /** About how long a handler takes; long, until some were seen. */
+  #meanMs = SLOW_MS
+  #waitTimer: NodeJS.Timeout | undefined
+  #lastStartMs = 0
   #whenIdle: (() => void) | undefined
 
   constructor(parts: RunnerParts) {
@@ -72,9 +78,7 @@ export class Runner {
   /** Runs claimed jobs, in their order, as soon as there is room. */
   take(jobs: readonly ClaimedJob[]): void {
     if (this.#isClosing) {
-      this.#release(
-        jobs.map(({ id, fence, isSuspect }) => [id, fence, isSuspect ? State.suspect : State.ready]),
-      )
+      this.#releaseAll(jobs)
       return
     }
     this.#waiting.push(...jobs)
@@ -84,6 +88,8 @@ export class Runner {
   /** Drops all jobs: they are not this consumer's any more. */
   lose(): void {
     this.#waiting = []
+    clearTimeout(this.#waitTimer)
+    this.#waitTimer = undefined
     for (const job of this.#running) {
       this.#end(job)
       job.abort(new LeaseLostError(job.id))
@@ -94,6 +100,7 @@ export class Runner {
   abandon(): void {
     this.#isClosing = true
     this.#waiting = []
+    clearTimeout(this.#waitTimer)
     for (const job of this.#running) {
       this.#end(job)
       job.abort(new QueueClosedError())
@@ -103,6 +110,7 @@ export class Runner {
   /** Waits for handlers, then aborts their signals, then gives their jobs back. Jobs not begun are given back at once. */
   async close(timeoutMs: number, abortMs: number): Promise<void> {
     this.#isClosing = true
+    clearTimeout(this.#waitTimer)
     const waiting = this.#waiting
     this.#waiting = []
     this.take(waiting)
@@ -130,7 +138,32 @@ export class Runner {
     while (started < this.#waiting.length && this.#running.size < concurrency) {
       this.#start(this.#waiting[started++] as ClaimedJob)
     }
-    if (started > 0) this.#waiting = this.#waiting.slice(started)
+    if (started > 0) {
+      this.#waiting = this.#waiting.slice(started)
+      this.#lastStartMs = performance.now()
+    }
+    if (this.#waiting.length > 0) {
+      this.#waitTimer ??= setTimeout(() => this.#giveBackWaiting(), MAX_WAIT_MS)
+    }
+  }
+
+  #giveBackWaiting(): void {
+    this.#waitTimer = undefined
+    if (this.#waiting.length === 0) return
+    if (performance.now() - this.#lastStartMs < MAX_WAIT_MS) {
+      this.#startWaiting() // and looks again later
+      return
+    }
+    this.#meanMs = SLOW_MS
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#releaseAll(waiting)
+  }
+
+  #releaseAll(jobs: readonly ClaimedJob[]): void {
+    this.#release(
+      jobs.map(({ id, fence, isSuspect }) => [id, fence, isSuspect ? State.suspect : State.ready]),
+    )
   }
 
   #start(claimed: ClaimedJob): void {
@@ -272,12 +305,16 @@ export class Runner {
     clearTimeout(job.timer)
     this.#running.delete(job)
     if (job.isSuspect) this.#suspectEnded = true
-    if (job.startedAt > 0) this.#meanMs += (performance.now() - job.startedAt - this.#meanMs) / 16
+    if (job.startedAt > 0) this.#noteDuration(performance.now() - job.startedAt)
     if (!this.#isFlushing) {
       this.#isFlushing = true
       process.nextTick(() => this.#flush())
     }
     if (this.#running.size === 0) this.#whenIdle?.()
+  }
+
+  #noteDuration(ms: number): void {
+    this.#meanMs = this.#meanMs === SLOW_MS ? ms : this.#meanMs + (ms - this.#meanMs) / 16
   }
 
   #flush(): void {

@@ -78,7 +78,8 @@ export function resolveScheduleOptions(options: ScheduleOptions): ResolvedSchedu
 function isTimeZone(value: unknown): boolean {
   if (!isName(value)) return false
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: value }) !== undefined
+    new Intl.DateTimeFormat('en', { timeZone: value }).format(0)
+    return true
   } catch {
     return false
   }

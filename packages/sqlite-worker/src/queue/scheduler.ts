@@ -42,9 +42,14 @@ export async function fireDue(store: Store): Promise<number> {
   const now = store.now()
   let made = 0
   for (const row of await store.look<DueRow>(DUE, [store.id, now])) {
-    const times = new CronTimes(row.cron, row.time_zone)
-    const slots = slotsOf(row, times, now)
-    made += await store.transaction((tx) => fire(tx, { row, slots, now, queue: store.id, times }))
+    try {
+      const times = new CronTimes(row.cron, row.time_zone)
+      const slots = slotsOf(row, times, now)
+      made += await store.transaction((tx) => fire(tx, { row, slots, now, queue: store.id, times }))
+    } catch (error) {
+      if (await store.isGone(error)) throw error
+      store.options.onError(error) // the other schedules go on
+    }
   }
   return made
 }
@@ -86,8 +91,14 @@ async function fire(tx: Transaction, { row, slots, now, queue, times }: Firing):
   const { id, after_at, next_at, cron, time_zone, fired } = row
   const nextAt = times.nextAfter(now)
   const advanced = await tx.execute(ADVANCE, [
-    ...[now, nextAt, slots.length, id],
-    ...[after_at, next_at, cron, time_zone],
+    now,
+    nextAt,
+    slots.length,
+    id,
+    after_at,
+    next_at,
+    cron,
+    time_zone,
   ])
   if (advanced.changes === 0) return 0 // another process was first
   let made = 0

@@ -46,8 +46,20 @@ export async function putSchedule(store: Store, definition: ScheduleDefinition):
   const { timeZone, catchUp, maxCatchUp, graceMs, priority, group } = options
   const maxAttempts = options.maxAttempts ?? store.options.maxAttempts
   await store.write(UPSERT, [
-    ...[store.id, name, cron, timeZone, catchUp, maxCatchUp, Math.ceil(graceMs), task, payload, priority],
-    ...[group ?? null, maxAttempts, now, nextAt],
+    store.id,
+    name,
+    cron,
+    timeZone,
+    catchUp,
+    maxCatchUp,
+    Math.ceil(graceMs),
+    task,
+    payload,
+    priority,
+    group ?? null,
+    maxAttempts,
+    now,
+    nextAt,
   ])
   return nextAt
 }

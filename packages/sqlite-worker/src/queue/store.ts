@@ -75,7 +75,8 @@ export class Store {
 
   /** Whether an error says that the worker will never answer again: it is closed, or its thread stays down. */
   async isGone(error: unknown): Promise<boolean> {
-    if (!isSqliteWorkerError(error) || !['ERR_CLOSED', 'ERR_OPEN', 'ERR_WORKER_DIED'].includes(error.code)) return false
+    if (!isSqliteWorkerError(error) || !['ERR_CLOSED', 'ERR_OPEN', 'ERR_WORKER_DIED'].includes(error.code))
+      return false
     if (error.code === 'ERR_CLOSED') return true
     try {
       await this.look('SELECT 1') // waits for a thread that is being started again

@@ -62,6 +62,8 @@ export async function setUp(tx: Transaction, name: string): Promise<{ id: number
  */
 export const groupStatements: readonly string[] = [
   `CREATE INDEX IF NOT EXISTS outrider_queue_parked ON outrider_queue_jobs (queue, grp, priority DESC) WHERE state = 3`,
+  `CREATE INDEX IF NOT EXISTS outrider_queue_held_groups ON outrider_queue_jobs (queue, grp)
+    WHERE state = 1 AND grp IS NOT NULL`,
   ...['UPDATE OF state', 'DELETE'].map(
     (
       event,

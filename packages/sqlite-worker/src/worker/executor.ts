@@ -2,7 +2,7 @@ import type { Database, Statement } from 'better-sqlite3'
 import { Control, type BatchMessage, type FailurePayload, type ReplyMessage } from '../protocol.ts'
 import { Batch } from './batch.ts'
 import type { BusyRetry } from './busy.ts'
-import { controlSql, type SqlControl } from './control.ts'
+import { TransactionSteps, type SqlControl } from './control.ts'
 import { toFailure } from './failure.ts'
 import type { Operations } from './operations.ts'
 import type { Schema } from './schema.ts'
@@ -33,12 +33,14 @@ export class Executor {
   readonly #parts: ExecutorParts
   /** Why the leased transaction is gone; answers its operations until it is ended. */
   #leaseFailure: FailurePayload | undefined
+  readonly #steps: TransactionSteps
   readonly #begin: Statement
   readonly #commit: Statement
 
   constructor(parts: ExecutorParts) {
     this.#db = parts.db
     this.#parts = parts
+    this.#steps = new TransactionSteps(parts.db)
     this.#begin = parts.db.prepare('BEGIN IMMEDIATE')
     this.#commit = parts.db.prepare('COMMIT')
   }
@@ -160,20 +162,22 @@ export class Executor {
     if (code === Control.rollback) this.#rollback()
     else if (this.#leaseFailure) batch.outcomes.failure(index, this.#leaseFailure)
     else if (isSqlControl(code)) this.#control(batch, index, code)
+    else if (!this.#db.inTransaction) batch.outcomes.failure(index, LEASE_GONE) // never on its own
     else this.#attempt(batch, index)
     if (ends) {
       this.#rollback() // whatever became of COMMIT, the next operations find no open transaction
       this.#leaseFailure = undefined
     } else if (!this.#db.inTransaction) {
-      this.#leaseFailure ??= batch.outcomes.failureOf(index) ?? LEASE_GONE
+      const { step: _, ...failure } = batch.outcomes.failureOf(index) ?? LEASE_GONE // of the batch it stopped in
+      this.#leaseFailure ??= failure
     }
   }
 
   #control(batch: Batch, index: number, code: SqlControl): void {
     try {
-      const sql = controlSql(code, batch.payload(index))
-      if (this.#db.inTransaction && code !== Control.commit) this.#db.exec(sql)
-      else this.#parts.busy.run(() => this.#db.exec(sql))
+      const step = () => this.#steps.run(code, batch.payload(index))
+      if (this.#db.inTransaction && code !== Control.commit) step()
+      else this.#parts.busy.run(step)
     } catch (error) {
       batch.outcomes.failure(index, toFailure(error))
     }

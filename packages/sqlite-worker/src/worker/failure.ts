@@ -11,8 +11,19 @@ export class WorkerFailure extends Error {
   }
 }
 
+/** Says which statement of a batch threw. */
+export class StepFailure extends Error {
+  readonly step: number
+
+  constructor(step: number, cause: unknown) {
+    super('A statement of the batch failed', { cause })
+    this.step = step
+  }
+}
+
 /** Turns anything thrown by better-sqlite3 into what crosses to the other thread. */
 export function toFailure(error: unknown): FailurePayload {
+  if (error instanceof StepFailure) return { ...toFailure(error.cause), step: error.step }
   if (error instanceof WorkerFailure) {
     const failure = { kind: error.kind, message: error.message, sqliteCode: sqliteCodeOf(error.cause) }
     return error.cause === undefined ? failure : { ...failure, cause: clonable(error.cause) }

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { Control, Outcome, type StoredValue, type WireParams } from '../protocol.ts'
 import type { Batch } from './batch.ts'
-import { WorkerFailure } from './failure.ts'
+import { StepFailure, WorkerFailure } from './failure.ts'
 import type { Prepared, SingleParams } from './prepared.ts'
 import type { ProcedureCall, Procedures } from './procedures.ts'
 import type { ReadResult, Reads } from './reads.ts'
@@ -96,24 +96,32 @@ export class Operations {
     const { schema } = this.#parts
     const value = this.#inTransaction(() => {
       if (code === Control.batch)
-        return { batch: stepsOf(payload).map(({ id, params }) => this.#runStep(id, params)) }
+        return { batch: stepsOf(payload).map((step, at) => this.#runStep(step, at)) }
       if (code === Control.call)
         return { value: this.#parts.procedures.call(this.#parts.db, payload as ProcedureCall) }
       this.#parts.db.exec(payload as string)
       return {}
     })
-    schema.touch()
+    if (code !== Control.batch) schema.touch()
     batch.outcomes.value(index, value)
   }
 
-  /** One statement of a batch; its outcome is an object of its own. */
-  #runStep(id: number, params: WireParams): unknown {
+  /** One statement of a batch; its outcome is an object of its own. @throws {StepFailure} */
+  #runStep({ id, params }: Step, at: number): unknown {
+    try {
+      const prepared = this.#parts.statements.get(id)
+      if (prepared.kind === 'single') this.#parts.schema.touch()
+      return this.#outcomeOf(prepared, params as SingleParams)
+    } catch (error) {
+      throw new StepFailure(at, error)
+    }
+  }
+
+  #outcomeOf(prepared: Prepared, params: SingleParams): unknown {
     const { reads, writes } = this.#parts
-    const prepared = this.#parts.statements.get(id)
-    const single = params as SingleParams
-    if (!prepared.statement.reader) return { kind: Outcome.write, ...writes.runDetailed(prepared, single) }
-    if (!prepared.isChange) return { kind: Outcome.rows, ...plain(reads.readWhole(prepared, single)) }
-    const { returned, ...write } = writes.runReturning(prepared, single)
+    if (!prepared.statement.reader) return { kind: Outcome.write, ...writes.runDetailed(prepared, params) }
+    if (!prepared.isChange) return { kind: Outcome.rows, ...plain(reads.readWhole(prepared, params)) }
+    const { returned, ...write } = writes.runReturning(prepared, params)
     return { kind: Outcome.write, ...write, returned: returned && plain(returned) }
   }
 
@@ -141,7 +149,12 @@ function endedItself(): WorkerFailure {
   )
 }
 
-function stepsOf(payload: unknown): { id: number; params: WireParams }[] {
+interface Step {
+  readonly id: number
+  readonly params: WireParams
+}
+
+function stepsOf(payload: unknown): Step[] {
   const list = payload as unknown[]
   const steps = []
   for (let i = 0; i < list.length; i += 2)

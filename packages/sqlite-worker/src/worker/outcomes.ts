@@ -19,6 +19,9 @@ export class Outcomes {
   #groups: number[] = []
   #times: number[] = []
   #sent = 0
+  /** The operation whose outcome came last, and whether none came after one of a later operation. */
+  #latest = -1
+  #isInOrder = true
 
   constructor(count: number) {
     this.#writes = new Float64Array(2 * count)
@@ -36,19 +39,19 @@ export class Outcomes {
   }
 
   detailedWrite(index: number, write: DetailedWrite): void {
-    this.#others.set(index, { kind: Outcome.write, write })
+    this.#note(index, { kind: Outcome.write, write })
   }
 
   rows(index: number, result: ReadResult): void {
-    this.#others.set(index, { kind: Outcome.rows, result })
+    this.#note(index, { kind: Outcome.rows, result })
   }
 
   value(index: number, value: unknown): void {
-    this.#others.set(index, { kind: Outcome.value, value })
+    this.#note(index, { kind: Outcome.value, value })
   }
 
   failure(index: number, failure: FailurePayload): void {
-    this.#others.set(index, { kind: Outcome.failure, failure })
+    this.#note(index, { kind: Outcome.failure, failure })
   }
 
   failureOf(index: number): FailurePayload | undefined {
@@ -68,7 +71,7 @@ export class Outcomes {
   reply(to: number, isLast: boolean): ReplyMessage {
     const from = this.#sent
     const others: unknown[] = []
-    for (const [index, detailed] of this.#others) encode(others, index, detailed)
+    for (const [index, detailed] of this.#ordered()) encode(others, index, detailed)
     this.#others.clear()
     const message: ReplyMessage = {
       type: 'reply',
@@ -83,6 +86,17 @@ export class Outcomes {
     this.#times = []
     this.#sent = to
     return message
+  }
+
+  #note(index: number, detailed: Detailed): void {
+    if (index < this.#latest) this.#isInOrder = false
+    this.#latest = index
+    this.#others.set(index, detailed)
+  }
+
+  /** By operation: one that was run again may have come to another kind of outcome after those behind it. */
+  #ordered(): Iterable<[number, Detailed]> {
+    return this.#isInOrder ? this.#others : [...this.#others].sort(([a], [b]) => a - b)
   }
 }
 

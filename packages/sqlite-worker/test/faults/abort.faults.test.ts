@@ -121,6 +121,7 @@ it(
   async () => {
     const random = new Random(seedOf('abort storm'))
     const worker = await openTable()
+    await worker.execute('CREATE INDEX t_n ON t (n)')
     const total = sized(5000, 300_000)
     const settlements = new Uint8Array(total)
     const acknowledged: number[] = []

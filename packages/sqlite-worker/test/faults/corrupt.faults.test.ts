@@ -70,7 +70,7 @@ describe('a corrupt file', () => {
     expect(db.prepare('SELECT COUNT(*) AS n FROM healthy').get()).toEqual({ n: 40 })
   })
 
-  const rounds = sized(20, 400)
+  const rounds = sized(15, 200)
   it(
     `with random bytes anywhere answers everything with rows or with a typed error, ${rounds} times`,
     {
@@ -103,7 +103,8 @@ describe('a corrupt file', () => {
           if (outcome.status === 'fulfilled') continue
           const reason: unknown = outcome.reason
           if (!isSqliteWorkerError(reason)) throw reason
-          expect(['ERR_OPEN', 'ERR_STATEMENT']).toContain(reason.code)
+          // the last one for a cell that now reads as an integer beyond 2^53
+          expect(['ERR_OPEN', 'ERR_STATEMENT', 'ERR_INTEGER_RANGE']).toContain(reason.code)
         }
         await worker.close()
         for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true })
@@ -117,7 +118,7 @@ describe('a corrupt file', () => {
 
 describe('a log', () => {
   const commits = 60
-  const rounds = sized(20, 200)
+  const rounds = sized(15, 150)
 
   it.each(['truncated', 'overwritten'])(
     `%s anywhere keeps whole commits up to there, and the file goes on, ${rounds} times`,

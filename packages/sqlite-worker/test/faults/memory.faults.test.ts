@@ -22,6 +22,6 @@ it(
     process.stderr.write(`memory: ${growth.toFixed(1)} MiB more after ${started} operations\n`)
     expect(started).toBeGreaterThanOrEqual(total)
     expect(unobserved).toBeGreaterThan(0)
-    expect(growth).toBeLessThanOrEqual(16)
+    expect(growth).toBeLessThanOrEqual(sized(2, 16))
   },
 )

@@ -19,7 +19,7 @@ it.each(variants)(
   { timeout: 170_000 },
   async (name, sqls, options) => {
     const seed = seedOf(`programs ${name}`)
-    const numRuns = sized(100, 1500)
+    const numRuns = sized(100, 3000)
     const late: unknown[] = []
     const worker = openWorker({ ...options, onUnobservedError: (error) => late.push(error) })
     await worker.executeScript(sqls.join(';\n'))
