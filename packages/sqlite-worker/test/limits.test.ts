@@ -1,3 +1,4 @@
+import { eventually } from '@outrider/test-kit'
 import { describe, expect, it } from 'vitest'
 import type { SqliteWorker, SqliteWorkerOptions } from '../src/index.ts'
 import { gate, openWorker } from './fixture.ts'
@@ -6,7 +7,9 @@ import { COUNT_UP } from './fixtures/sql.ts'
 
 async function withTable(options: SqliteWorkerOptions = {}): Promise<SqliteWorker> {
   const worker = openWorker(options)
-  await worker.execute('CREATE TABLE t (n UNIQUE)')
+  // again and again, since a thread takes longer to start than a queueTimeoutMs of a few milliseconds
+  await eventually(() => worker.execute('CREATE TABLE IF NOT EXISTS t (n UNIQUE)'))
+  await eventually(() => worker.select('t'))
   return worker
 }
 

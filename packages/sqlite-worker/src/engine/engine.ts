@@ -110,7 +110,7 @@ export class Engine implements Settle {
     const reads = consistency ?? this.options.consistency
     const isRead = lane === this.root && reads !== 'writer' && this.#mayReadElsewhere(init)
     const operation = new Operation(init, token, isRead ? undefined : lane, performance.now())
-    this.limits.add(operation)
+    this.limits.add(operation, lane === this.root)
     if (signal) this.#watch(operation, signal)
     if (isRead) this.readers.submit(operation, reads === 'eager' ? 0 : this.#rootQueued)
     else this.#queue(operation, lane)

@@ -51,11 +51,12 @@ export class QueueLimits {
     while (!this.hasRoom) await new Promise<void>((resolve) => this.#whenReady.push(resolve))
   }
 
-  add(operation: Operation): void {
+  /** @param isTimed whether it may wait too long: what belongs to a transaction has the time of that one */
+  add(operation: Operation, isTimed: boolean): void {
     if (this.size === 0) this.#keepAlive.hold()
     this.size += 1
     this.bytes += operation.bytes
-    if (this.#options.queueTimeoutMs === Infinity) return
+    if (!isTimed || this.#options.queueTimeoutMs === Infinity) return
     this.#waiting.push(operation)
     this.#timer ??= this.#checkAfter(this.#options.queueTimeoutMs)
   }
