@@ -7,8 +7,8 @@ import { shuffled } from './statistics.mjs'
 
 /** A shorter sample is mostly timer, scheduler and garbage-collection noise. */
 const MIN_SAMPLE_MS = 50
-/** How long a contender runs before it counts, until the optimising compiler is done: ten samples, or this if less. */
-const MAX_WARM_UP_MS = 500
+/** How long a contender runs before it counts, until the optimising compiler is done: twenty samples, or this if less. */
+const MAX_WARM_UP_MS = 1000
 /** Aim above the least duration, so that ordinary variance does not fall below it. */
 const HEADROOM = 1.3
 const MAX_GROWTH = 10
@@ -77,8 +77,21 @@ export async function sampleMetric(metric, times) {
  * @public used by suites
  */
 export function collectGarbage() {
+  exposedGc()()
+}
+
+/**
+ * Collects young objects. A full collection also throws optimised code away, all that refers to an object that died:
+ * it takes some programs a second to have it again, and in a server that happens rarely, not before each sample.
+ */
+function collectYoungGarbage() {
+  exposedGc()({ type: 'minor' })
+}
+
+/** @returns {(options?: { type: 'minor' | 'major' }) => void} */
+function exposedGc() {
   setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
+  return runInNewContext('gc')
 }
 
 /** One contender with its context and the size of its batch. */
@@ -114,7 +127,7 @@ class Sampler {
 
   /** Finds the batch size, and lets the just-in-time compiler see the code: ends with two long enough samples. */
   async warmUp() {
-    const end = performance.now() + Math.min(MAX_WARM_UP_MS, 10 * this.#minSampleMs)
+    const end = performance.now() + Math.min(MAX_WARM_UP_MS, 20 * this.#minSampleMs)
     await this.sample()
     await this.sample()
     while (this.#contender.run && performance.now() < end) await this.sample()
@@ -124,11 +137,9 @@ class Sampler {
   async sample() {
     await this.#contender.before?.(this.#ctx)
     // What the previous contender left behind is not this one's to collect.
-    collectGarbage()
+    collectYoungGarbage()
     if (this.#contender.measure) return this.#contender.measure(this.#ctx)
-    // A full collection drops optimised code and shrinks the young generation as well. Without an untimed batch in
-    // between, a sample shows the recovery from that, which costs some contenders four fifths of their rate.
-    await this.#time()
+    await this.#time() // untimed: the caches are still the previous contender's
     await this.#contender.before?.(this.#ctx)
     const elapsedMs = await this.#time()
     if (elapsedMs >= this.#minSampleMs || !this.#grow(elapsedMs)) return this.#inUnit(elapsedMs)

@@ -24,12 +24,7 @@ export const insertCases = [
     peers: {
       'better-sqlite3 autocommit': inThread('NORMAL'),
       'node-sqlite3': nodeSqlite3AtOnce('NORMAL'),
-      libsql: {
-        setup: () => openLibsql(newTable()),
-        run: (operations, client) =>
-          inHundreds(operations, (index) => client.execute({ sql: INSERT, args: view(index) })),
-        teardown: (client) => client.close(),
-      },
+      libsql: libsqlAtOnce('NORMAL'),
       piscina: {
         setup: () => openPiscina(newTable(), INSERT),
         run: (operations, pool) => inHundreds(operations, (index) => pool.run(view(index))),
@@ -46,7 +41,7 @@ export const insertCases = [
       'better-sqlite3 autocommit': 1.5,
       'limit: one transaction': 0.25,
       'node-sqlite3': 4,
-      libsql: 10,
+      libsql: 5,
       piscina: 4,
       'naive worker': 3,
     },
@@ -54,7 +49,7 @@ export const insertCases = [
       'better-sqlite3 autocommit': 4,
       'limit: one transaction': 0.5,
       'node-sqlite3': 10,
-      libsql: 30,
+      libsql: 10,
       piscina: 10,
       'naive worker': 6,
     },
@@ -64,9 +59,13 @@ export const insertCases = [
     unit: 'op/s',
     step: AT_ONCE,
     ours: oursAtOnce('FULL'),
-    peers: { 'better-sqlite3 autocommit': inThread('FULL'), 'node-sqlite3': nodeSqlite3AtOnce('FULL') },
-    floor: { 'better-sqlite3 autocommit': 5 },
-    stretch: { 'better-sqlite3 autocommit': 12 },
+    peers: {
+      'better-sqlite3 autocommit': inThread('FULL'),
+      'node-sqlite3': nodeSqlite3AtOnce('FULL'),
+      libsql: libsqlAtOnce('FULL'), // its own default
+    },
+    floor: { 'better-sqlite3 autocommit': 5, libsql: 10 },
+    stretch: { 'better-sqlite3 autocommit': 12, libsql: 30 },
   }),
   defineCase({
     id: 'insert-sequential',
@@ -112,6 +111,15 @@ function nodeSqlite3AtOnce(synchronous) {
     },
     run: (operations, { insert }) => inHundreds(operations, (index) => insert.run(view(index))),
     teardown: ({ db }) => db.close(),
+  }
+}
+
+function libsqlAtOnce(synchronous) {
+  return {
+    setup: () => openLibsql(newTable(), synchronous),
+    run: (operations, client) =>
+      inHundreds(operations, (index) => client.execute({ sql: INSERT, args: view(index) })),
+    teardown: (client) => client.close(),
   }
 }
 

@@ -37,6 +37,21 @@ export type Control = (typeof Control)[keyof typeof Control]
 /** What follows an operation in `values`: a count of positional parameters, or one value of this shape. */
 export const Shape = { named: -1, sets: -2, payload: -3 } as const
 
+/** Numbers by index. Short lists are plain arrays, which cross faster; long ones are typed. */
+export type Numbers = number[] | Int32Array | Float64Array
+
+const MAX_PLAIN = 32
+
+/** Zeros, to be filled in with integers of 32 bits. */
+export function integers(length: number): Numbers {
+  return length > MAX_PLAIN ? new Int32Array(length) : Array.from<number>({ length }).fill(0)
+}
+
+/** Zeros, to be filled in. */
+export function doubles(length: number): Numbers {
+  return length > MAX_PLAIN ? new Float64Array(length) : Array.from<number>({ length }).fill(0)
+}
+
 /** To a thread. A message to the writer holds either operations of the transaction that has it, or none of them. */
 export interface BatchMessage {
   readonly type: 'batch'
@@ -50,7 +65,7 @@ export interface BatchMessage {
   /** Ids that will not be used after this batch. */
   readonly forget: number[]
   /** Pairs of a statement id or {@link Control} code, and a number of parameters or {@link Shape}. */
-  readonly operations: Int32Array
+  readonly operations: Numbers
   readonly values: unknown[]
 }
 
@@ -125,7 +140,7 @@ export interface ReplyMessage {
   /** How many operations are answered here. */
   readonly count: number
   /** Pairs of changed rows and last rowid, for plain writes. */
-  readonly writes: Float64Array
+  readonly writes: Numbers
   /** See {@link Outcome}; indexes count from the first operation of the batch. */
   readonly others: unknown[]
   /** How many operations shared each transaction. */
@@ -182,6 +197,8 @@ export interface ThreadConfig {
   readonly slowMs: number
   /** Shared memory of {@link Shared}. */
   readonly shared: SharedArrayBuffer
+  /** Whether the thread may look for messages where it could sleep. */
+  readonly maySpin: boolean
 }
 
 /** Layout of the memory that both threads see, in 32-bit integers. */
@@ -190,8 +207,15 @@ export const Shared = {
   chunksTaken: 0,
   /** One bit per operation that was given up: 16 integers for batches with an even number, then 16 for odd ones. */
   abortedBits: 1,
-  length: 33,
+  /** How many messages were sent to the thread so far. */
+  messagesSent: 33,
+  length: 34,
 } as const
+
+/** How long a thread looks for a message before it sleeps, where they follow each other within {@link SOON_MS}. */
+export const SPIN_MS = 0.1
+/** Longer than it takes to run a short statement and wake both threads. */
+export const SOON_MS = 0.2
 
 /** The most operations of a message; {@link Shared} has a bit for each. */
 export const MAX_OPERATIONS = 512

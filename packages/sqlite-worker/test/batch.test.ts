@@ -8,7 +8,8 @@ import { openWorker, temporaryFile } from './fixture.ts'
 async function withNames(): Promise<{ worker: SqliteWorker; names: () => Promise<unknown[]> }> {
   const worker = openWorker()
   await worker.execute('CREATE TABLE t (name UNIQUE)')
-  const names = async (): Promise<unknown[]> => (await worker.execute<{ name: unknown }>('SELECT name FROM t ORDER BY rowid')).map(({ name }) => name)
+  const names = async (): Promise<unknown[]> =>
+    (await worker.execute<{ name: unknown }>('SELECT name FROM t ORDER BY rowid')).map(({ name }) => name)
   return { worker, names }
 }
 
@@ -23,7 +24,11 @@ describe('batch', () => {
         ...insert('a'),
         { sql: 'SELECT name, rowid FROM t' },
         { sql: 'SELECT name, rowid FROM t', rowMode: 'array', int64: 'bigint' },
-        { sql: 'INSERT INTO t VALUES (:name) RETURNING name, rowid', params: { name: 'b' }, rowMode: 'array' },
+        {
+          sql: 'INSERT INTO t VALUES (:name) RETURNING name, rowid',
+          params: { name: 'b' },
+          rowMode: 'array',
+        },
         { sql: 'INSERT INTO t VALUES (?) RETURNING rowid', params: ['c'], int64: 'bigint' },
         { sql: 'UPDATE t SET name = name || 1' },
         { sql: 'PRAGMA user_version' },
@@ -46,10 +51,16 @@ describe('batch', () => {
 
   it('undoes all of it when one statement fails', async () => {
     const { worker, names } = await withNames()
-    await expect(worker.batch(insert('a', 'b', 'a'))).rejects.toMatchObject({ sqliteCode: 'SQLITE_CONSTRAINT_UNIQUE' })
+    await expect(worker.batch(insert('a', 'b', 'a'))).rejects.toMatchObject({
+      sqliteCode: 'SQLITE_CONSTRAINT_UNIQUE',
+    })
     await expect(worker.batch([...insert('a'), { sql: 'nonsense' }])).rejects.toThrow('syntax error')
-    await expect(worker.batch([...insert('a'), { sql: 'SELECT ?', params: [] }])).rejects.toMatchObject({ code: 'ERR_PARAMETERS' })
-    await expect(worker.batch([...insert(2n ** 60n), { sql: 'SELECT name FROM t' }])).rejects.toMatchObject({ code: 'ERR_INTEGER_RANGE' })
+    await expect(worker.batch([...insert('a'), { sql: 'SELECT ?', params: [] }])).rejects.toMatchObject({
+      code: 'ERR_PARAMETERS',
+    })
+    await expect(worker.batch([...insert(2n ** 60n), { sql: 'SELECT name FROM t' }])).rejects.toMatchObject({
+      code: 'ERR_INTEGER_RANGE',
+    })
     expect(await names()).toEqual([])
   })
 
@@ -58,15 +69,24 @@ describe('batch', () => {
     await expect(worker.batch('x' as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     await expect(worker.batch([null as never]).catch(isSqliteWorkerError)).resolves.toBe(true)
     await expect(worker.batch([{ sql: 5 as never }])).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
-    await expect(worker.batch([{ sql: 'SELECT 1', signal: 1 } as never])).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
+    await expect(worker.batch([{ sql: 'SELECT 1', signal: 1 } as never])).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    })
     for (const sql of ['COMMIT', 'ROLLBACK', '; END', 'SAVEPOINT x'])
-      await expect(worker.batch([...insert('a'), { sql }, ...insert('b')])).rejects.toMatchObject({ code: 'ERR_TRANSACTION_CONTROL' })
+      await expect(worker.batch([...insert('a'), { sql }, ...insert('b')])).rejects.toMatchObject({
+        code: 'ERR_TRANSACTION_CONTROL',
+      })
     expect(await names()).toEqual([])
   })
 
   it('changes the schema and uses it, all or nothing', async () => {
     const { worker } = await withNames()
-    const ddl = [{ sql: 'CREATE TABLE u (a)' }, { sql: 'INSERT INTO u VALUES (1)' }, { sql: 'ALTER TABLE u ADD COLUMN b' }, { sql: 'SELECT * FROM u' }]
+    const ddl = [
+      { sql: 'CREATE TABLE u (a)' },
+      { sql: 'INSERT INTO u VALUES (1)' },
+      { sql: 'ALTER TABLE u ADD COLUMN b' },
+      { sql: 'SELECT * FROM u' },
+    ]
     await expect(worker.batch([...ddl, { sql: 'nonsense' }])).rejects.toThrow('syntax error')
     expect(await worker.execute("SELECT name FROM sqlite_schema WHERE name = 'u'")).toEqual([])
     expect((await worker.batch(ddl)).at(-1)).toEqual([{ a: 1, b: null }])
@@ -81,14 +101,22 @@ describe('batch', () => {
       worker.insert('t', { name: 'c' }),
       worker.insert('t', { name: 'e' }),
     ])
-    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'])
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ])
     expect(await names()).toEqual(['a', 'c', 'd', 'e'])
     expect(worker.stats().writer.groupSize.max).toBe(5)
   })
 
   it('of which a trigger rolls the transaction back undoes nothing but itself', async () => {
     const { worker, names } = await withNames()
-    await worker.execute("CREATE TRIGGER no BEFORE INSERT ON t WHEN new.name = 'no' BEGIN SELECT RAISE(ROLLBACK, 'refused'); END")
+    await worker.execute(
+      "CREATE TRIGGER no BEFORE INSERT ON t WHEN new.name = 'no' BEGIN SELECT RAISE(ROLLBACK, 'refused'); END",
+    )
     const outcomes = await Promise.allSettled([
       worker.insert('t', { name: 'a' }, { returning: true }),
       worker.batch(insert('b', 'no', 'c')),
@@ -167,7 +195,9 @@ describe('executeScript', () => {
   it('is all or nothing, also inside a transaction', async () => {
     const { worker, names } = await withNames()
     const script = "INSERT INTO t VALUES ('a'); CREATE TABLE u (a); INSERT INTO t VALUES ('a')"
-    await expect(worker.executeScript(script)).rejects.toMatchObject({ sqliteCode: 'SQLITE_CONSTRAINT_UNIQUE' })
+    await expect(worker.executeScript(script)).rejects.toMatchObject({
+      sqliteCode: 'SQLITE_CONSTRAINT_UNIQUE',
+    })
     await worker.transaction(async (tx) => {
       await tx.insert('t', { name: 'kept' })
       await tx.executeScript(script).catch(() => {})
@@ -180,7 +210,10 @@ describe('executeScript', () => {
   it('refuses transaction control with its line, before anything runs', async () => {
     const { worker, names } = await withNames()
     const refused = worker.executeScript("INSERT INTO t VALUES ('a');\n\nCOMMIT")
-    await expect(refused).rejects.toMatchObject({ code: 'ERR_TRANSACTION_CONTROL', message: expect.stringContaining('COMMIT in line 3') as string })
+    await expect(refused).rejects.toMatchObject({
+      code: 'ERR_TRANSACTION_CONTROL',
+      message: expect.stringContaining('COMMIT in line 3') as string,
+    })
     await expect(worker.executeScript(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     expect(await names()).toEqual([])
   })
@@ -247,8 +280,11 @@ describe('procedures', () => {
     ['toString', [], { code: 'ERR_INVALID_ARGUMENT' }],
   ])('that cannot be done reject and change nothing: %s(%j)', async (name, args, error) => {
     const { worker, names } = await withNames()
-    const procedures = worker.procedures<Record<string, (db: unknown, ...args: unknown[]) => unknown>>(moduleOf(MODULE))
-    const call = (...values: unknown[]): PromiseLike<unknown> => procedures[name]?.(...values) as PromiseLike<unknown>
+    const procedures = worker.procedures<Record<string, (db: unknown, ...args: unknown[]) => unknown>>(
+      moduleOf(MODULE),
+    )
+    const call = (...values: unknown[]): PromiseLike<unknown> =>
+      procedures[name]?.(...values) as PromiseLike<unknown>
     await expect(call(...args)).rejects.toMatchObject(error)
     await worker.transaction(async (tx) => {
       await tx.insert('t', { name: 'kept' })
@@ -262,7 +298,10 @@ describe('procedures', () => {
     const missing = worker.procedures<Module>(pathToFileURL(temporaryFile()))
     const broken = worker.procedures<Module>(moduleOf('export nonsense'))
     await expect(missing.add('a')).rejects.toMatchObject({ code: 'ERR_PROCEDURE' })
-    await expect(broken.add('a')).rejects.toMatchObject({ code: 'ERR_PROCEDURE', cause: expect.any(Error) as Error })
+    await expect(broken.add('a')).rejects.toMatchObject({
+      code: 'ERR_PROCEDURE',
+      cause: expect.any(Error) as Error,
+    })
     expect(await worker.procedures<Module>(moduleOf(MODULE)).add('a')).toEqual([1])
     expect(() => worker.procedures('x' as never)).toThrow('URL of a module')
   })

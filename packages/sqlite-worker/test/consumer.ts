@@ -27,7 +27,9 @@ async function main(folder: string): Promise<void> {
   const names = sqliteTable('t', { rowid: integer().primaryKey(), name: text() })
   assert.deepEqual(await drizzle(worker).select({ name: names.name }).from(names).limit(1), [{ name: 'a' }])
   const kysely = new Kysely<{ t: { name: string } }>({ dialect: new SqliteWorkerDialect({ worker }) })
-  assert.deepEqual(await kysely.selectFrom('t').select('name').where('name', '=', 'b').execute(), [{ name: 'b' }])
+  assert.deepEqual(await kysely.selectFrom('t').select('name').where('name', '=', 'b').execute(), [
+    { name: 'b' },
+  ])
 
   await killWriter(worker)
   await killReader(worker)

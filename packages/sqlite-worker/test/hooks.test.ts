@@ -49,7 +49,11 @@ describe('hooks', () => {
     const order: string[] = []
     worker.registerHook('on_insert', ({ sql }) => order.push(`insert: ${sql}`))
     worker.registerHook('on_query', ({ sql }) => order.push(`query: ${sql}`))
-    await Promise.all([worker.execute(insert(1)), worker.execute('CREATE TABLE u (a)'), worker.executeScript('SELECT 1; SELECT 2')])
+    await Promise.all([
+      worker.execute(insert(1)),
+      worker.execute('CREATE TABLE u (a)'),
+      worker.executeScript('SELECT 1; SELECT 2'),
+    ])
     await worker.batch([{ sql: insert(2) }, { sql: 'SELECT 3' }])
     await worker.execute('WITH x AS (SELECT 4) INSERT INTO t SELECT * FROM x')
     await afterHooks()
@@ -149,7 +153,10 @@ describe('hooks', () => {
     const worker = await withTable()
     await worker.execute('CREATE TABLE log (n)')
     const writes: PromiseLike<unknown>[] = []
-    worker.registerHook('on_insert', ({ table }) => table === 't' && writes.push(worker.insert('log', { n: 1 })))
+    worker.registerHook(
+      'on_insert',
+      ({ table }) => table === 't' && writes.push(worker.insert('log', { n: 1 })),
+    )
     await worker.transaction((tx) => tx.insert('t', { n: 1 }))
     const begun = gate()
     let open: OpenTransaction | undefined
@@ -207,7 +214,9 @@ describe('hooks', () => {
 
   it('have known names and are functions', async () => {
     const worker = await withTable()
-    expect(() => worker.registerHook('on_drop' as never, () => {})).toThrow('on_query, on_insert, on_update, on_delete, on_select')
+    expect(() => worker.registerHook('on_drop' as never, () => {})).toThrow(
+      'on_query, on_insert, on_update, on_delete, on_select',
+    )
     expect(() => worker.registerHook('on_query', 5 as never)).toThrow('a hook to be a function')
     expect(() => worker.unregisterHook('query' as never, () => {})).toThrow("hook's name")
   })

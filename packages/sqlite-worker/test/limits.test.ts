@@ -38,7 +38,10 @@ describe('a full queue', () => {
     const worker = await withTable({ maxQueueSize: 2, queuePolicy: 'reject' })
     const block = await blockWriter(worker)
     const accepted = worker.insert('t', { n: 1 })
-    await expect(worker.insert('t', { n: 2 })).rejects.toMatchObject({ ...full, message: expect.stringContaining('2 operations of 2') as string })
+    await expect(worker.insert('t', { n: 2 })).rejects.toMatchObject({
+      ...full,
+      message: expect.stringContaining('2 operations of 2') as string,
+    })
     await expect(worker.execute('SELECT 1')).rejects.toMatchObject(full)
     await expect(worker.batch([{ sql: 'SELECT 1' }])).rejects.toMatchObject(full)
     await expect(worker.stream('SELECT 1').next()).rejects.toMatchObject(full)
@@ -55,7 +58,10 @@ describe('a full queue', () => {
     const block = await blockWriter(worker)
     const large = worker.insert('t', { n: new Uint8Array(2000) })
     expect(worker.stats().queueBytes).toBeGreaterThanOrEqual(2000)
-    await expect(worker.insert('t', { n: 1 })).rejects.toMatchObject({ ...full, message: expect.stringContaining('bytes of 1000') as string })
+    await expect(worker.insert('t', { n: 1 })).rejects.toMatchObject({
+      ...full,
+      message: expect.stringContaining('bytes of 1000') as string,
+    })
     await block.release()
     await large
     await worker.batch([{ sql: 'INSERT INTO t VALUES (?)', params: ['x'.repeat(2000)] }])
@@ -81,7 +87,11 @@ describe('queueTimeoutMs', () => {
     const worker = await withTable({ queueTimeoutMs: 20 })
     const hold = gate()
     const transaction = worker.transaction(() => hold.opened)
-    const outcomes = await Promise.allSettled([worker.insert('t', { n: 1 }), worker.insert('t', { n: 2 }), worker.select('t')])
+    const outcomes = await Promise.allSettled([
+      worker.insert('t', { n: 1 }),
+      worker.insert('t', { n: 2 }),
+      worker.select('t'),
+    ])
     expect(outcomes).toMatchObject([{ reason: late }, { reason: late }, { reason: late }])
     hold.open()
     await transaction
@@ -150,7 +160,12 @@ describe('queueSize', () => {
     await outcomes
     await worker.close()
     expect(worker.queueSize).toBe(0)
-    expect(worker.stats()).toMatchObject({ queueBytes: 0, streams: 0, writer: { underWay: 0 }, readers: { underWay: 0 } })
+    expect(worker.stats()).toMatchObject({
+      queueBytes: 0,
+      streams: 0,
+      writer: { underWay: 0 },
+      readers: { underWay: 0 },
+    })
   })
 
   it('is 0 after closing without drain, and whoever waited for room is told', async () => {
@@ -164,7 +179,9 @@ describe('queueSize', () => {
     await block.release()
     await closed
     await ready
-    const reasons = (await outcomes).map((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code)
+    const reasons = (await outcomes).map(
+      (outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code,
+    )
     expect(reasons.at(-1)).toBe('ERR_CLOSED')
     expect(worker.queueSize).toBe(0)
   })

@@ -17,7 +17,8 @@ async function withNames(options: SqliteWorkerOptions = {}): Promise<Setup> {
   await worker.execute('CREATE TABLE t (name UNIQUE)')
   const other = new Database(file, { timeout: 10_000 })
   onTestFinished(() => void other.close())
-  const names = async (): Promise<unknown[]> => (await worker.execute<{ name: string }>('SELECT name FROM t ORDER BY rowid')).map(({ name }) => name)
+  const names = async (): Promise<unknown[]> =>
+    (await worker.execute<{ name: string }>('SELECT name FROM t ORDER BY rowid')).map(({ name }) => name)
   return { worker, names, other }
 }
 
@@ -57,7 +58,9 @@ describe('beginTransaction', () => {
     expect(await names()).toEqual(['a'])
     await expect(worker.commit(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     await worker.transaction(async (tx) => {
-      await expect(worker.rollback(tx as OpenTransaction)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+      await expect(worker.rollback(tx as OpenTransaction)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      })
     })
   })
 
@@ -83,7 +86,10 @@ describe('beginTransaction', () => {
     expect(() => tx.stream('SELECT 1')).toThrow('has ended')
     const undone = await worker.beginTransaction()
     await undone.insert('t', { name: 'b' })
-    expect(await Promise.allSettled([undone.rollback(), undone.commit()])).toMatchObject([{ status: 'fulfilled' }, { reason: ended }])
+    expect(await Promise.allSettled([undone.rollback(), undone.commit()])).toMatchObject([
+      { status: 'fulfilled' },
+      { reason: ended },
+    ])
     expect(await names()).toEqual(['a'])
     expect(messages.map(({ outcome }) => outcome)).toEqual(['commit', 'rollback'])
   })
@@ -137,7 +143,10 @@ describe('beginTransaction', () => {
     const tx = await worker.beginTransaction({ timeoutMs: 20 })
     await tx.insert('t', { name: 'lost' })
     await worker.insert('t', { name: 'a' }) // waits for the end of it
-    await expect(tx.commit()).rejects.toMatchObject({ code: 'ERR_TRANSACTION_TIMEOUT', message: expect.stringContaining('idle while other calls wait') as string })
+    await expect(tx.commit()).rejects.toMatchObject({
+      code: 'ERR_TRANSACTION_TIMEOUT',
+      message: expect.stringContaining('idle while other calls wait') as string,
+    })
     await expect(tx.insert('t', { name: 'b' })).rejects.toMatchObject(ended)
     await tx.rollback()
     expect(await names()).toEqual(['a'])
@@ -146,7 +155,9 @@ describe('beginTransaction', () => {
   it('does not blame others where nobody waits', async () => {
     const { worker } = await withNames()
     const failed = worker.transaction(() => new Promise(() => {}), { timeoutMs: 20 })
-    await expect(failed).rejects.toThrow(/^The transaction was rolled back: it had not ended 20 ms after it got the writer$/)
+    await expect(failed).rejects.toThrow(
+      /^The transaction was rolled back: it had not ended 20 ms after it got the writer$/,
+    )
   })
 
   it("uses the worker's transactionTimeoutMs", async () => {
@@ -194,7 +205,9 @@ describe('a transaction that waits', () => {
     controller.abort(new Error('changed my mind'))
     const given = { code: 'ERR_ABORTED', maybeCommitted: false, cause: { message: 'changed my mind' } }
     expect(await Promise.allSettled([waiting, manual])).toMatchObject([{ reason: given }, { reason: given }])
-    await expect(worker.transaction(() => 1, { signal: controller.signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    await expect(worker.transaction(() => 1, { signal: controller.signal })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    })
     await tx.commit()
     await behind
     expect(await names()).toEqual(['behind'])
@@ -264,7 +277,9 @@ describe('a lock that another connection holds', () => {
   it('rejects after busyTimeoutMs, unless the transaction is to be run again', async () => {
     const { worker, names, other } = await withNames({ busyTimeoutMs: 20 })
     other.exec('BEGIN IMMEDIATE')
-    await expect(worker.transaction((tx) => tx.insert('t', { name: 'a' }))).rejects.toMatchObject({ sqliteCode: 'SQLITE_BUSY' })
+    await expect(worker.transaction((tx) => tx.insert('t', { name: 'a' }))).rejects.toMatchObject({
+      sqliteCode: 'SQLITE_BUSY',
+    })
     await expect(worker.insert('t', { name: 'a' })).rejects.toMatchObject({ sqliteCode: 'SQLITE_BUSY' })
     let runs = 0
     await worker.transaction(
@@ -281,7 +296,8 @@ describe('a lock that another connection holds', () => {
   it('is tried again as often as told, and other failures are not', async () => {
     const { worker, other } = await withNames({ busyTimeoutMs: 0 })
     let runs = 0
-    const attempt = (): Promise<unknown> => worker.transaction((tx) => (runs++, tx.insert('t', { name: 'a' })), { retry: { busy: 2 } })
+    const attempt = (): Promise<unknown> =>
+      worker.transaction((tx) => (runs++, tx.insert('t', { name: 'a' })), { retry: { busy: 2 } })
     other.exec('BEGIN IMMEDIATE')
     await expect(attempt()).rejects.toMatchObject({ sqliteCode: 'SQLITE_BUSY' })
     expect(runs).toBe(3)
@@ -308,14 +324,23 @@ describe('a lock that another connection holds', () => {
 })
 
 describe('options of a transaction', () => {
-  it.each([{ mode: 'fast' }, { timeoutMs: 0 }, { maxWaitMs: -1 }, { retry: 3 }, { retry: { busy: 1.5 } }, { signal: {} }, { timeout: 5 }])(
-    'are refused where they do not fit: %j',
-    async (options) => {
-      const { worker } = await withNames()
-      await expect(worker.transaction(() => 1, options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
-      await expect(worker.beginTransaction(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
-    },
-  )
+  it.each([
+    { mode: 'fast' },
+    { timeoutMs: 0 },
+    { maxWaitMs: -1 },
+    { retry: 3 },
+    { retry: { busy: 1.5 } },
+    { signal: {} },
+    { timeout: 5 },
+  ])('are refused where they do not fit: %j', async (options) => {
+    const { worker } = await withNames()
+    await expect(worker.transaction(() => 1, options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    })
+    await expect(worker.beginTransaction(options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    })
+  })
 
   it('include a time for a nested one, which undoes it alone', async () => {
     const { worker, names } = await withNames()

@@ -34,7 +34,7 @@ describe('a read', () => {
     ['INSERT INTO t VALUES (1) RETURNING n', 'writer'],
     ['SELECT last_insert_rowid()', 'writer'],
     ['SELECT changes()', 'writer'],
-    ['SELECT * FROM pragma_table_info(\'t\')', 'writer'],
+    ["SELECT * FROM pragma_table_info('t')", 'writer'],
     ['PRAGMA user_version', 'writer'],
     ['EXPLAIN SELECT 1', 'writer'],
   ] as const)('%s runs on the %s', async (sql, connection) => {
@@ -51,7 +51,12 @@ describe('a read', () => {
     await worker.transaction((tx) => tx.execute('SELECT 2'))
     await (await withTable({ readers: 0 })).execute('SELECT 3')
     await (await withTable({ consistency: 'writer' })).execute('SELECT 4')
-    expect(['SELECT 1', 'SELECT 2', 'SELECT 3', 'SELECT 4'].map(ranOn)).toEqual(['writer', 'writer', 'writer', 'writer'])
+    expect(['SELECT 1', 'SELECT 2', 'SELECT 3', 'SELECT 4'].map(ranOn)).toEqual([
+      'writer',
+      'writer',
+      'writer',
+      'writer',
+    ])
   })
 
   it('sees every earlier write of its worker, awaited or not', async () => {
@@ -90,7 +95,10 @@ describe('a read', () => {
     ])
     controller.abort()
     expect(await worker.select('t')).toEqual([])
-    expect(await outcomes).toMatchObject([{ reason: { code: 'ERR_STATEMENT' } }, { reason: { code: 'ERR_ABORTED' } }])
+    expect(await outcomes).toMatchObject([
+      { reason: { code: 'ERR_STATEMENT' } },
+      { reason: { code: 'ERR_ABORTED' } },
+    ])
   })
 
   it('goes on while a transaction is open, and does not see it', async () => {
@@ -132,7 +140,10 @@ describe('a read', () => {
     const worker = await withTable({ file, readers: 1 })
     await worker.insert('t', { n: 1 })
     const both = (): Promise<unknown[]> =>
-      Promise.all([worker.execute('SELECT * FROM t'), worker.execute('SELECT * FROM t', [], { consistency: 'writer' })])
+      Promise.all([
+        worker.execute('SELECT * FROM t'),
+        worker.execute('SELECT * FROM t', [], { consistency: 'writer' }),
+      ])
     expect(await both()).toEqual([[{ n: 1 }], [{ n: 1 }]])
     await worker.execute('ALTER TABLE t ADD COLUMN a DEFAULT 2')
     expect(await both()).toEqual([[{ n: 1, a: 2 }], [{ n: 1, a: 2 }]])
@@ -146,10 +157,18 @@ describe('a read', () => {
 describe('once its connection sees what others do not, the writer reads too:', () => {
   it.each([
     ['a temporary table', ['CREATE TEMP TABLE x AS SELECT 1 AS a'], 'SELECT a FROM x'],
-    ['a temporary table by its schema', ['CREATE TABLE temp.x (a)', 'INSERT INTO x VALUES (1)'], 'SELECT a FROM x'],
+    [
+      'a temporary table by its schema',
+      ['CREATE TABLE temp.x (a)', 'INSERT INTO x VALUES (1)'],
+      'SELECT a FROM x',
+    ],
     ['a temporary view', ['CREATE TEMPORARY VIEW x AS SELECT 1 AS a'], 'SELECT a FROM x'],
     ['a comment before', ['/* x */ CREATE /* y */ TEMP TABLE x AS SELECT 1 AS a'], 'SELECT a FROM x'],
-    ['an attached database', ["ATTACH ':memory:' AS other", 'CREATE TABLE x AS SELECT 1 AS a'], 'SELECT a FROM x'],
+    [
+      'an attached database',
+      ["ATTACH ':memory:' AS other", 'CREATE TABLE x AS SELECT 1 AS a'],
+      'SELECT a FROM x',
+    ],
     ['a pragma', ['PRAGMA case_sensitive_like = 1'], "SELECT 'a' LIKE 'A' OR 1 AS a"],
   ])('%s', async (_, statements, sql) => {
     const worker = await withTable()
@@ -202,7 +221,10 @@ describe('once its connection sees what others do not, the writer reads too:', (
 
 describe('connections that read', () => {
   it('open with pragmas of executeInit that write', async () => {
-    const worker = await withTable({ executeInit: ['PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)'], maxRetries: 0 })
+    const worker = await withTable({
+      executeInit: ['PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)'],
+      maxRetries: 0,
+    })
     expect(await worker.execute('SELECT n FROM t')).toEqual([])
     expect(await worker.execute('PRAGMA user_version')).toEqual([{ user_version: 7 }])
   })
@@ -219,20 +241,30 @@ describe('a result', () => {
   const count = 1700
   const large = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) `
 
-  it.each(['causal', 'writer'] as const)('of many rows comes whole, as objects and as arrays (%s)', async (consistency) => {
-    const worker = openWorker()
-    for (let round = 0; round < 3; round++) {
-      const objects = await worker.execute(`${large} SELECT i, 'x' || i AS text FROM n`, [], { consistency })
-      expect(objects).toEqual(Array.from({ length: count }, (_, i) => ({ i: i + 1, text: `x${i + 1}` })))
-      const arrays = await worker.execute(`${large} SELECT i, 'x' || i AS text FROM n`, [], { consistency, rowMode: 'array' })
-      expect(arrays).toEqual(Array.from({ length: count }, (_, i) => [i + 1, `x${i + 1}`]))
-    }
-  })
+  it.each(['causal', 'writer'] as const)(
+    'of many rows comes whole, as objects and as arrays (%s)',
+    async (consistency) => {
+      const worker = openWorker()
+      for (let round = 0; round < 3; round++) {
+        const objects = await worker.execute(`${large} SELECT i, 'x' || i AS text FROM n`, [], {
+          consistency,
+        })
+        expect(objects).toEqual(Array.from({ length: count }, (_, i) => ({ i: i + 1, text: `x${i + 1}` })))
+        const arrays = await worker.execute(`${large} SELECT i, 'x' || i AS text FROM n`, [], {
+          consistency,
+          rowMode: 'array',
+        })
+        expect(arrays).toEqual(Array.from({ length: count }, (_, i) => [i + 1, `x${i + 1}`]))
+      }
+    },
+  )
 
   it('may be large or small by its parameters', async () => {
     const worker = openWorker({ readers: 1 })
     const sizes = [5, 2000, 0, 500, 501, 3, 1000]
-    const results = await Promise.all(sizes.map((n) => worker.execute<{ i: number }>(`${ROWS} LIMIT ?`, [5000, n])))
+    const results = await Promise.all(
+      sizes.map((n) => worker.execute<{ i: number }>(`${ROWS} LIMIT ?`, [5000, n])),
+    )
     expect(results.map((rows) => rows.length)).toEqual(sizes)
     expect(results.every((rows) => rows.every(({ i }, at) => i === at + 1))).toBe(true)
   })
@@ -249,11 +281,17 @@ describe('a result', () => {
     expect(await worker.execute('SELECT 1 AS a, 2 AS a', [], { rowMode: 'array' })).toEqual([[1, 2]])
   })
 
-  it.each(['__proto__', 'constructor', 'a"b', "it's", '', '\u2028', '😀'])('may have a column called %j', async (name) => {
-    const worker = openWorker()
-    const [row] = await worker.execute<Row>(`SELECT 1 AS "${name.replaceAll('"', '""')}", 2 AS other`)
-    expect(Object.entries(row ?? {})).toEqual([[name, 1], ['other', 2]])
-  })
+  it.each(['__proto__', 'constructor', 'a"b', "it's", '', '\u2028', '😀'])(
+    'may have a column called %j',
+    async (name) => {
+      const worker = openWorker()
+      const [row] = await worker.execute<Row>(`SELECT 1 AS "${name.replaceAll('"', '""')}", 2 AS other`)
+      expect(Object.entries(row ?? {})).toEqual([
+        [name, 1],
+        ['other', 2],
+      ])
+    },
+  )
 
   it('of wide rows and blobs comes whole', async () => {
     const worker = openWorker()
@@ -267,9 +305,13 @@ describe('a result', () => {
     for (let round = 0; round < 2; round++) {
       const read = await worker.select<(typeof rows)[0]>('b', { orderBy: 'id' })
       expect(read.map(({ text }) => text)).toEqual(rows.map(({ text }) => text))
-      expect(read.every(({ data }, i) => Buffer.compare(data, rows[i]?.data ?? new Uint8Array()) === 0)).toBe(true)
+      expect(read.every(({ data }, i) => Buffer.compare(data, rows[i]?.data ?? new Uint8Array()) === 0)).toBe(
+        true,
+      )
     }
-    expect(await worker.execute("SELECT x'' AS none, NULL AS empty")).toEqual([{ none: new Uint8Array(), empty: null }])
+    expect(await worker.execute("SELECT x'' AS none, NULL AS empty")).toEqual([
+      { none: new Uint8Array(), empty: null },
+    ])
   })
 
   it('of 2000 columns comes whole', async () => {
@@ -286,21 +328,30 @@ describe('integers', () => {
   const mixed = (at: number): string =>
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1700) SELECT i, iif(i = ${at}, ${unsafe}, i + 1e300) AS v FROM n`
 
-  it.each([1, 300, 1200])('beyond 2^53 - 1 in row %i are refused, given as bigints, or rounded, as asked', async (at) => {
-    for (const consistency of ['causal', 'writer'] as const) {
-      const worker = openWorker()
-      const read = (int64?: Int64Mode) =>
-        worker.execute<{ i: number | bigint; v: number | bigint }>(mixed(at), [], { consistency, ...(int64 && { int64 }) })
-      for (let round = 0; round < 2; round++) {
-        await expect(read()).rejects.toMatchObject({ code: 'ERR_INTEGER_RANGE', message: expect.stringContaining('"v"') as string })
-        const bigints = await read('bigint')
-        expect(bigints).toHaveLength(1700)
-        expect(bigints[at - 1]).toEqual({ i: BigInt(at), v: unsafe })
-        expect(bigints[400]).toEqual({ i: 401n, v: 1e300 })
-        expect((await read('number'))[at - 1]).toEqual({ i: at, v: Number(unsafe) })
+  it.each([1, 300, 1200])(
+    'beyond 2^53 - 1 in row %i are refused, given as bigints, or rounded, as asked',
+    async (at) => {
+      for (const consistency of ['causal', 'writer'] as const) {
+        const worker = openWorker()
+        const read = (int64?: Int64Mode) =>
+          worker.execute<{ i: number | bigint; v: number | bigint }>(mixed(at), [], {
+            consistency,
+            ...(int64 && { int64 }),
+          })
+        for (let round = 0; round < 2; round++) {
+          await expect(read()).rejects.toMatchObject({
+            code: 'ERR_INTEGER_RANGE',
+            message: expect.stringContaining('"v"') as string,
+          })
+          const bigints = await read('bigint')
+          expect(bigints).toHaveLength(1700)
+          expect(bigints[at - 1]).toEqual({ i: BigInt(at), v: unsafe })
+          expect(bigints[400]).toEqual({ i: 401n, v: 1e300 })
+          expect((await read('number'))[at - 1]).toEqual({ i: at, v: Number(unsafe) })
+        }
       }
-    }
-  })
+    },
+  )
 
   it('are exact beside numbers that are no integers', async () => {
     const worker = openWorker()
@@ -326,6 +377,8 @@ describe('integers', () => {
     expect(await worker.execute('SELECT 1 AS a, 1.5 AS b')).toEqual([{ a: 1n, b: 1.5 }])
     expect(await worker.execute('SELECT 1 AS a', [], { int64: 'strict' })).toEqual([{ a: 1 }])
     expect(await worker.execute('SELECT 1 AS a')).toEqual([{ a: 1n }])
-    await expect(worker.execute('SELECT 1', [], { int64: 'big' as never })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' })
+    await expect(worker.execute('SELECT 1', [], { int64: 'big' as never })).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+    })
   })
 })

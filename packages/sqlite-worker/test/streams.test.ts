@@ -19,21 +19,27 @@ async function take(rows: AsyncIterable<object>, count: number): Promise<object[
 
 const all = (rows: AsyncIterable<object>): Promise<object[]> => take(rows, Infinity)
 
-async function withRows(count: number, options: SqliteWorkerOptions & { file?: string } = {}): Promise<SqliteWorker> {
+async function withRows(
+  count: number,
+  options: SqliteWorkerOptions & { file?: string } = {},
+): Promise<SqliteWorker> {
   const worker = openWorker(options)
   await worker.execute('CREATE TABLE t (n)')
   await worker.execute(`INSERT INTO t ${ROWS}`, [count])
   return worker
 }
 
-const noneOpen = (worker: SqliteWorker): Promise<void> => eventually(() => expect(worker.stats().streams).toBe(0))
+const noneOpen = (worker: SqliteWorker): Promise<void> =>
+  eventually(() => expect(worker.stats().streams).toBe(0))
 
 describe('a stream', () => {
   it('gives every row in order, as objects or arrays, with parameters', async () => {
     const worker = openWorker()
     const rows = await all(worker.stream(ROWS, [2345]))
     expect(rows).toEqual(Array.from({ length: 2345 }, (_, i) => ({ i: i + 1 })))
-    expect(await all(worker.stream('SELECT :a AS a, 2', { a: 'x' }, { rowMode: 'array' }))).toEqual([['x', 2]])
+    expect(await all(worker.stream('SELECT :a AS a, 2', { a: 'x' }, { rowMode: 'array' }))).toEqual([
+      ['x', 2],
+    ])
     expect(await all(worker.stream('SELECT 1 WHERE 0'))).toEqual([])
     expect(await all(worker.stream('SELECT 1 AS a', [], { int64: 'bigint' }))).toEqual([{ a: 1n }])
     await noneOpen(worker)
@@ -41,7 +47,9 @@ describe('a stream', () => {
 
   it('holds no more than a few thousand rows: the thread waits for its consumer', async () => {
     const worker = openWorker()
-    const rows = worker.stream('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(1e6) FROM n')
+    const rows = worker.stream(
+      'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(1e6) FROM n',
+    )
     for (let i = 0; i < 500; i++) expect((await rows.next()).done).toBe(false)
     await rows.return?.()
     await noneOpen(worker)
@@ -49,25 +57,39 @@ describe('a stream', () => {
 
   it.each([
     ['break', async (worker: SqliteWorker) => void (await take(worker.stream(...ENDLESS), 3))],
-    ['return', async (worker: SqliteWorker) => {
-      const rows = worker.stream(...ENDLESS)
-      await rows.next()
-      await rows.return?.()
-      expect(await rows.next()).toEqual({ done: true, value: undefined })
-    }],
-    ['a throw in the loop', async (worker: SqliteWorker) => {
-      const loop = async (): Promise<void> => {
-        for await (const row of worker.stream(...ENDLESS)) throw new Error(`stop ${Object.keys(row).join()}`)
-      }
-      await expect(loop()).rejects.toThrow('stop i')
-    }],
-    ['a signal', async (worker: SqliteWorker) => {
-      const controller = new AbortController()
-      const rows = worker.stream(...ENDLESS, { signal: controller.signal })
-      await rows.next()
-      controller.abort(new Error('enough'))
-      await expect(rows.next()).rejects.toMatchObject({ code: 'ERR_ABORTED', maybeCommitted: false, cause: { message: 'enough' } })
-    }],
+    [
+      'return',
+      async (worker: SqliteWorker) => {
+        const rows = worker.stream(...ENDLESS)
+        await rows.next()
+        await rows.return?.()
+        expect(await rows.next()).toEqual({ done: true, value: undefined })
+      },
+    ],
+    [
+      'a throw in the loop',
+      async (worker: SqliteWorker) => {
+        const loop = async (): Promise<void> => {
+          for await (const row of worker.stream(...ENDLESS))
+            throw new Error(`stop ${Object.keys(row).join()}`)
+        }
+        await expect(loop()).rejects.toThrow('stop i')
+      },
+    ],
+    [
+      'a signal',
+      async (worker: SqliteWorker) => {
+        const controller = new AbortController()
+        const rows = worker.stream(...ENDLESS, { signal: controller.signal })
+        await rows.next()
+        controller.abort(new Error('enough'))
+        await expect(rows.next()).rejects.toMatchObject({
+          code: 'ERR_ABORTED',
+          maybeCommitted: false,
+          cause: { message: 'enough' },
+        })
+      },
+    ],
   ])('ends with %s, and its connection serves the next', async (_, end) => {
     const worker = openWorker({ maxStreams: 1 })
     for (let round = 0; round < 3; round++) {
@@ -106,10 +128,17 @@ describe('a stream', () => {
 
   it('rejects with the error of its statement, and does nothing until it is asked', async () => {
     const worker = openWorker()
-    await expect(all(worker.stream('SELECT * FROM missing'))).rejects.toMatchObject({ code: 'ERR_STATEMENT', sql: 'SELECT * FROM missing' })
+    await expect(all(worker.stream('SELECT * FROM missing'))).rejects.toMatchObject({
+      code: 'ERR_STATEMENT',
+      sql: 'SELECT * FROM missing',
+    })
     await expect(all(worker.stream('SELECT ?', [1, 2]))).rejects.toMatchObject({ code: 'ERR_PARAMETERS' })
-    await expect(all(worker.stream('SELECT 9007199254740993 AS a'))).rejects.toMatchObject({ code: 'ERR_INTEGER_RANGE' })
-    await expect(all(worker.stream(`${ROWS} UNION ALL SELECT abs(-9223372036854775808)`, [3]))).rejects.toMatchObject({ code: 'ERR_STATEMENT' })
+    await expect(all(worker.stream('SELECT 9007199254740993 AS a'))).rejects.toMatchObject({
+      code: 'ERR_INTEGER_RANGE',
+    })
+    await expect(
+      all(worker.stream(`${ROWS} UNION ALL SELECT abs(-9223372036854775808)`, [3])),
+    ).rejects.toMatchObject({ code: 'ERR_STATEMENT' })
     worker.stream('SELECT * FROM missing')
     expect(() => worker.stream('SELECT ?', [undefined as never])).toThrow('parameter 1')
     await noneOpen(worker)
@@ -117,7 +146,10 @@ describe('a stream', () => {
 
   it('refuses integers that lose digits where they come, after the rows before', async () => {
     const worker = openWorker()
-    const rows = worker.stream(`${ROWS.replace('SELECT i FROM', 'SELECT iif(i = 1200, 9007199254740993, i) AS v FROM')}`, [2000])
+    const rows = worker.stream(
+      `${ROWS.replace('SELECT i FROM', 'SELECT iif(i = 1200, 9007199254740993, i) AS v FROM')}`,
+      [2000],
+    )
     let count = 0
     const loop = async (): Promise<void> => {
       for await (const row of rows) count += Object.keys(row).length
@@ -128,7 +160,9 @@ describe('a stream', () => {
 
   it('of a signal that fired before rejects at once, also where it waits for another to end', async () => {
     const worker = openWorker({ maxStreams: 1 })
-    await expect(all(worker.stream('SELECT 1', [], { signal: AbortSignal.abort() }))).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    await expect(all(worker.stream('SELECT 1', [], { signal: AbortSignal.abort() }))).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    })
     const open = worker.stream(...ENDLESS)
     await open.next()
     const controller = new AbortController()

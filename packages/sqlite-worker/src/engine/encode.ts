@@ -1,4 +1,4 @@
-import { Control, Shape, type BatchMessage } from '../protocol.ts'
+import { Control, integers, Shape, type BatchMessage } from '../protocol.ts'
 import type { BatchStep, Operation } from './operation.ts'
 import type { StatementIds } from './statement-ids.ts'
 
@@ -17,7 +17,7 @@ export function encodeBatch(
   const define: (number | string)[] = []
   const forget: number[] = []
   const values: unknown[] = []
-  const codes = new Int32Array(2 * operations.length)
+  const codes = integers(2 * operations.length)
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i] as Operation
     const { what, params } = operation

@@ -3,6 +3,7 @@ import {
   Outcome,
   type ChunkMessage,
   type FailurePayload,
+  type Numbers,
   type ReplyMessage,
   type RowsPayload,
   type WritePayload,
@@ -38,7 +39,7 @@ export interface Settle {
 export interface SentBatch {
   readonly operations: readonly Operation[]
   /** Pairs as in the message; the first is the statement's id. */
-  readonly codes: Int32Array
+  readonly codes: Numbers
   /** How many were answered. */
   answered: number
 }
@@ -65,7 +66,8 @@ export class Results {
         continue
       }
       const outcome = reader.next(operation, batch.codes[2 * i] as number)
-      if (outcome.failure) this.#settle.failed(operation, fromFailure(outcome.failure, sqlOf(operation, outcome.failure.step)))
+      if (outcome.failure)
+        this.#settle.failed(operation, fromFailure(outcome.failure, sqlOf(operation, outcome.failure.step)))
       else this.#settle.fulfilled(operation, outcome.value)
     }
   }

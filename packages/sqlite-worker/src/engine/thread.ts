@@ -13,11 +13,12 @@ import {
 } from '../protocol.ts'
 import { encodeBatch, type BatchTraits } from './encode.ts'
 import type { Operation } from './operation.ts'
+import { MAY_SPIN, ReplyWatch } from './reply-watch.ts'
 import { Results, type SentBatch, type Settle } from './results.ts'
 import { StatementIds } from './statement-ids.ts'
 
 /** Which thread to start. */
-export interface ThreadInit extends Omit<ThreadConfig, 'shared'> {
+export interface ThreadInit extends Omit<ThreadConfig, 'shared' | 'maySpin'> {
   readonly workerUrl: URL
   readonly int64: Int64Mode
 }
@@ -49,6 +50,7 @@ export class Thread {
   readonly #statementIds: StatementIds
   readonly #results: Results
   readonly #underWay: Batch[] = []
+  readonly #watch = new ReplyWatch(() => this.#underWay.length > 0)
   #batches = 0
   #isOver = false
   readonly exited: Promise<void>
@@ -60,7 +62,8 @@ export class Thread {
     // loading the addon only in threads that end crashes the process (https://github.com/WiseLibs/better-sqlite3/issues/1476)
     if (!addonLoaded) new Database(':memory:').close()
     addonLoaded = true
-    const workerData: ThreadConfig = { ...config, shared: this.#memory.buffer as SharedArrayBuffer }
+    const shared = this.#memory.buffer as SharedArrayBuffer
+    const workerData: ThreadConfig = { ...config, shared, maySpin: MAY_SPIN }
     const worker = new Worker(workerUrl, { workerData })
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error) => this.#die(error))
@@ -92,12 +95,15 @@ export class Thread {
     for (const operation of operations) operation.isSent = true
     const { forget, operations: codes } = message
     if (this.#underWay.length === 0) this.hold(true)
-    this.#underWay.push({ number, operations, codes, forget, answered: 0, sentAt: performance.now() })
+    const sentAt = performance.now()
+    this.#underWay.push({ number, operations, codes, forget, answered: 0, sentAt })
     this.post(message)
+    this.#watch.sent(sentAt)
   }
 
   post(message: ToWorker): void {
     this.#worker.postMessage(message)
+    Atomics.add(this.#memory, Shared.messagesSent, 1)
   }
 
   /** Tells the thread that nobody waits for an operation. It is not run, or stops between two rows. */
@@ -163,6 +169,7 @@ export class Thread {
     if (!batch) return
     if (message.isLast) {
       this.#underWay.shift()
+      this.#watch.answered(performance.now() - batch.sentAt)
       if (this.#underWay.length === 0) this.hold(false)
     }
     this.#events.answered(message, batch) // which may send the next batch before callers run

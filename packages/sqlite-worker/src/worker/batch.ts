@@ -1,4 +1,4 @@
-import { Shape, type BatchMessage, type WireParams } from '../protocol.ts'
+import { Shape, type BatchMessage, type Numbers, type WireParams } from '../protocol.ts'
 import { Outcomes } from './outcomes.ts'
 
 /** A message's operations, each with its own parameters, and what became of them. */
@@ -8,7 +8,7 @@ export class Batch {
   readonly streamed: boolean
   readonly timed: boolean
   readonly outcomes: Outcomes
-  readonly #codes: Int32Array
+  readonly #codes: Numbers
   readonly #params: unknown[] = []
 
   constructor({ operations, values, leased, streamed, timed }: BatchMessage) {

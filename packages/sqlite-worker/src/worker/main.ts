@@ -1,11 +1,12 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { Database } from 'better-sqlite3'
-import type { BatchMessage, FromWorker, ReplyMessage, ThreadConfig, ToWorker } from '../protocol.ts'
+import type { BatchMessage, FromWorker, ThreadConfig, ToWorker } from '../protocol.ts'
 import { backUp } from './backup.ts'
 import { BusyRetry } from './busy.ts'
 import { Executor } from './executor.ts'
 import { toFailure } from './failure.ts'
 import { openDatabase } from './open.ts'
+import { Inbox } from './inbox.ts'
 import { Operations } from './operations.ts'
 import { Procedures } from './procedures.ts'
 import { ReaderExecutor } from './reader-executor.ts'
@@ -21,27 +22,31 @@ if (!port)
   throw new Error('This file is the worker thread of @outrider/sqlite-worker and is not to be imported')
 
 const post = (message: FromWorker) => port.postMessage(message)
-const reply = (message: ReplyMessage) => port.postMessage(message, [message.writes.buffer as ArrayBuffer])
 
-function createExecutor(db: Database, config: ThreadConfig, busy: BusyRetry, procedures: Procedures) {
+function createExecutor(
+  db: Database,
+  config: ThreadConfig,
+  shared: SharedState,
+  busy: BusyRetry,
+  procedures: Procedures,
+) {
   const { slowMs, maxCount, readonly } = config
-  const shared = new SharedState(config.shared)
   const schema = new Schema(db)
   const statements = new Statements(db)
   const reads = new Reads(db, shared, post)
   const writes = new Writes(db, reads)
   const operations = new Operations({ db, schema, statements, reads, writes, procedures, shared, slowMs })
-  const parts = { db, statements, operations, reads, schema, busy, shared, reply, maxCount }
+  const parts = { db, statements, operations, reads, schema, busy, shared, reply: post, maxCount }
   return readonly ? new ReaderExecutor(parts) : new Executor(parts)
 }
 
-function serve(config: ThreadConfig): void {
+function serve(port: MessagePort, config: ThreadConfig): void {
+  const shared = new SharedState(config.shared)
   const busy = new BusyRetry(config.busyTimeoutMs)
   const db = openDatabase(config, busy)
   const procedures = new Procedures()
-  const executor = createExecutor(db, config, busy, procedures)
+  const executor = createExecutor(db, config, shared, busy, procedures)
   post({ type: 'ready', wal: db.pragma('journal_mode', { simple: true }) === 'wal' })
-  let underWay: Promise<void> | undefined // what the next message has to wait for
 
   const run = (message: BatchMessage) => executor.run(message)
   const handle = (message: ToWorker): void | Promise<void> => {
@@ -54,21 +59,14 @@ function serve(config: ThreadConfig): void {
         return backUp(db, message.path, post)
       case 'close':
         db.close()
-        port?.close()
+        port.close()
     }
   }
-  port?.on('message', (message: ToWorker) => {
-    const result = underWay ? underWay.then(() => handle(message)) : handle(message)
-    if (!result) return
-    const pending = result.finally(() => {
-      if (underWay === pending) underWay = undefined
-    })
-    underWay = pending
-  })
+  new Inbox(port, shared, config.maySpin, handle).open()
 }
 
 try {
-  serve(workerData as ThreadConfig)
+  serve(port, workerData as ThreadConfig)
 } catch (error) {
   post({ type: 'open-failed', failure: { ...toFailure(error), kind: 'open' } })
   port.close()

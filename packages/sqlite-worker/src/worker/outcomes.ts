@@ -1,4 +1,11 @@
-import { Outcome, type FailurePayload, type ReplyMessage, type WritePayload } from '../protocol.ts'
+import {
+  doubles,
+  Outcome,
+  type FailurePayload,
+  type Numbers,
+  type ReplyMessage,
+  type WritePayload,
+} from '../protocol.ts'
 import type { ReadResult } from './reads.ts'
 
 /** What became of one operation, unless it was a plain write. */
@@ -14,7 +21,7 @@ export interface DetailedWrite extends Omit<WritePayload, 'returned'> {
 
 /** Collects what became of each operation of a batch. A later outcome of the same operation replaces the earlier. */
 export class Outcomes {
-  readonly #writes: Float64Array
+  readonly #writes: Numbers
   readonly #others = new Map<number, Detailed>()
   #groups: number[] = []
   #times: number[] = []
@@ -24,7 +31,7 @@ export class Outcomes {
   #isInOrder = true
 
   constructor(count: number) {
-    this.#writes = new Float64Array(2 * count)
+    this.#writes = doubles(2 * count)
   }
 
   /** How many operations were answered. */

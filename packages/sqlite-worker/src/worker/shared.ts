@@ -19,6 +19,11 @@ export class SharedState {
     this.#firstWord = this.#firstWord === Shared.abortedBits ? Shared.abortedBits + half : Shared.abortedBits
   }
 
+  /** How many messages were sent to this thread, modulo 2^32. */
+  get messagesSent(): number {
+    return Atomics.load(this.#memory, Shared.messagesSent)
+  }
+
   isAborted(index: number): boolean {
     return (Atomics.load(this.#memory, this.#firstWord + (index >> 5)) & (1 << (index & 31))) !== 0
   }

@@ -1,0 +1,70 @@
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { SPIN_MS, SOON_MS, type ToWorker } from '../protocol.ts'
+import type { SharedState } from './shared.ts'
+
+/** The event loop of the thread has its turn at least this often. */
+const MAX_AWAY_MS = 50
+
+/** Returns a promise when the messages behind it have to wait. */
+type Handle = (message: ToWorker) => void | Promise<void>
+
+/**
+ * Hands the messages of a port on, one after another.
+ *
+ * Going to sleep and being woken takes longer than most statements. So where messages follow each other closely, the
+ * thread looks for the next one for a moment before it sleeps; whoever awaits one statement after another has their
+ * answers in less than half the time.
+ */
+export class Inbox {
+  readonly #port: MessagePort
+  readonly #shared: SharedState
+  readonly #handle: Handle
+  readonly #maySpin: boolean
+  #received = 0
+  #sleptAt = 0
+  /** What the next message has to wait for. */
+  #underWay: Promise<void> | undefined
+
+  constructor(port: MessagePort, shared: SharedState, maySpin: boolean, handle: Handle) {
+    this.#port = port
+    this.#shared = shared
+    this.#maySpin = maySpin
+    this.#handle = handle
+  }
+
+  /** Begins to hand messages on. */
+  open(): void {
+    this.#port.on('message', (message: ToWorker) => {
+      const arrivedAt = performance.now()
+      this.#receive(message)
+      if (arrivedAt - this.#sleptAt < SOON_MS && this.#maySpin) this.#drain(arrivedAt + MAX_AWAY_MS)
+      this.#sleptAt = performance.now()
+    })
+  }
+
+  #receive(message: ToWorker): void {
+    this.#received = (this.#received + 1) | 0
+    const result = this.#underWay ? this.#underWay.then(() => this.#handle(message)) : this.#handle(message)
+    if (!result) return
+    const pending = result.finally(() => {
+      if (this.#underWay === pending) this.#underWay = undefined
+    })
+    this.#underWay = pending
+  }
+
+  /** Receives messages for as long as each comes within a moment. */
+  #drain(until: number): void {
+    while (!this.#underWay && this.#hasNext()) {
+      const next = receiveMessageOnPort(this.#port)
+      if (next) this.#receive(next.message as ToWorker)
+      if (performance.now() > until) return
+    }
+  }
+
+  #hasNext(): boolean {
+    const until = performance.now() + SPIN_MS
+    do if (((this.#shared.messagesSent - this.#received) | 0) > 0) return true
+    while (performance.now() < until)
+    return false
+  }
+}
