@@ -9,7 +9,10 @@ import { defineConfig } from 'tsup'
  */
 export function library(entry, threads = {}) {
   rmSync('dist', { recursive: true, force: true }) // tsup's own clean would race between the two configurations
-  const shared = { target: 'node20', sourcemap: true, shims: true, splitting: true }
+  const esbuildOptions = (options) => {
+    options.sourcesContent = false // `src` is in the package
+  }
+  const shared = { target: 'node20', sourcemap: true, shims: true, splitting: true, esbuildOptions }
   const main = {
     ...shared,
     entry,

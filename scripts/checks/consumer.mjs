@@ -18,23 +18,25 @@ const RUN_TIMEOUT_MS = 120_000
 
 /**
  * Writes the programs that use the package, each as an ES module (`.ts`) and as CommonJS (`.cts`): one that
- * imports these entries, and `test/consumer.ts` of the package, when there is one.
+ * imports these entries, and one from the package's tests, when there is one.
  *
  * @param {Package} of
- * @param {string} folder the project
- * @param {string[]} entries
+ * @param {object} options
+ * @param {string} options.folder the project
+ * @param {string[]} options.entries
+ * @param {string} options.own the name of the file in `test`, without its extension
  * @returns {Promise<boolean>} whether the package has a consumer of its own
  */
-export async function writeConsumers(of, folder, entries) {
+export async function writeConsumers(of, { folder, entries, own }) {
   const imports = entries.map((entry, index) => `import * as entry${index} from '${specifier(of, entry)}'`)
   const uses = entries.map((_, index) => `void entry${index}`)
   const generated = `${[...imports, ...uses].join('\n')}\n`
-  const own = join(of.folder, 'test', 'consumer.ts')
-  const hasOwn = existsSync(own)
+  const source = join(of.folder, 'test', `${own}.ts`)
+  const hasOwn = existsSync(source)
   await mkdir(join(folder, 'src'), { recursive: true })
   for (const extension of ['ts', 'cts']) {
     await writeFile(join(folder, 'src', `entries.${extension}`), generated)
-    if (hasOwn) await copyFile(own, join(folder, 'src', `consumer.${extension}`))
+    if (hasOwn) await copyFile(source, join(folder, 'src', `${own}.${extension}`))
   }
   return hasOwn
 }
@@ -72,13 +74,13 @@ export async function compileConsumers({ name }, { folder, mode, tsc = defaultTs
 }
 
 /**
- * Runs the compiled `test/consumer.ts`.
+ * Runs a program of the package's tests, compiled.
  *
  * @param {string} folder the project, compiled in the mode nodenext
- * @param {'js' | 'cjs'} extension
+ * @param {string} file
  */
-export async function runConsumer(folder, extension) {
-  const args = ['--unhandled-rejections=strict', `out/nodenext/consumer.${extension}`]
+export async function runConsumer(folder, file) {
+  const args = ['--unhandled-rejections=strict', `out/nodenext/${file}`]
   await run(process.execPath, args, { cwd: folder, timeoutMs: RUN_TIMEOUT_MS })
 }
 

@@ -73,26 +73,24 @@ async function checkInstalled(of, context, check) {
 
   if (!(await check('installed alone', () => install(alone, required)))) return
   let loaded = await check('import and require', () => loadEntries(of, alone, optional))
-  const hasOwn = await checkTypes(of, { folder: alone, entries: full === alone ? of.entries : ['.'] })
-  if (hasOwn) {
-    await check('consumer in ESM', () => runConsumer(alone, 'js'))
-    await check('consumer in CommonJS', () => runConsumer(alone, 'cjs'))
-  }
+  await checkUse({ folder: alone, entries: full === alone ? of.entries : ['.'], own: 'consumer' })
   if (full !== alone) {
     if (!(await check('installed with peers', () => install(full, [...required, ...optional])))) return
     loaded = await check('import and require with peers', () => loadEntries(of, full, []))
-    await checkTypes(of, { folder: full, entries: of.entries, suffix: ' with peers' })
+    await checkUse({ folder: full, entries: of.entries, own: 'consumer-with-peers', suffix: ' with peers' })
   }
   if (!loaded) return
   const { update } = context
   await check('exports', () => checkExportedNames(of, { folder: full, names: loaded.value, update }))
 
-  async function checkTypes(of, { folder, entries, suffix = '' }) {
-    const hasOwn = await writeConsumers(of, folder, entries)
+  async function checkUse({ folder, entries, own, suffix = '' }) {
+    const hasOwn = await writeConsumers(of, { folder, entries, own })
     for (const mode of Object.keys(MODES)) {
       await check(`types ${mode}${suffix}`, () => compileConsumers(of, { folder, mode, tsc: context.tsc }))
     }
-    return hasOwn
+    if (!hasOwn) return
+    await check(`consumer in ESM${suffix}`, () => runConsumer(folder, `${own}.js`))
+    await check(`consumer in CommonJS${suffix}`, () => runConsumer(folder, `${own}.cjs`))
   }
 }
 

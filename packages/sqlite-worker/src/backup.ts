@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { BackupProgress } from './engine/backup-run.ts'
 import { BackupRun } from './engine/backup-run.ts'
@@ -16,9 +17,9 @@ export async function backUp(
   path: string,
   { progress = () => {} }: BackupOptions,
 ): Promise<void> {
-  if (typeof path !== 'string' || path === '')
+  if (typeof path !== 'string' || path.trim() === '' || path.includes('\0'))
     throw new UsageError('ERR_INVALID_ARGUMENT', `Expected the path of a file to copy to, got ${typeof path}`)
-  if (resolve(path) === resolve(engine.file))
+  if (isSameFile(path.trim(), engine.file))
     throw new UsageError('ERR_INVALID_ARGUMENT', 'Expected the path of another file than the database itself')
   return engine.mayLease ? fromReader(engine, path, progress) : fromWriter(engine, path, progress)
 }
@@ -50,4 +51,11 @@ async function fromWriter(engine: Engine, path: string, progress: BackupProgress
     turn.end('rollback')
     engine.schedule()
   }
+}
+
+/** Whether two paths are, or would be, one file, also through links. A copy onto itself would undo what is written meanwhile. */
+function isSameFile(one: string, other: string): boolean {
+  if (resolve(one) === resolve(other)) return true
+  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }))
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino
 }

@@ -9,7 +9,7 @@ export const hookNames = ['on_query', 'on_insert', 'on_update', 'on_delete', 'on
 /** `on_query` is called for every statement, the others for theirs; REPLACE counts as an insert. */
 export type HookName = (typeof hookNames)[number]
 
-export type HookParams =
+type HookParams =
   | readonly StoredValue[]
   | Readonly<Record<string, StoredValue>>
   | readonly (readonly StoredValue[])[]

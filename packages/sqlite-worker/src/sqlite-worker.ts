@@ -148,8 +148,8 @@ export class SqliteWorker extends Connection implements AsyncDisposable {
 
   /**
    * Copies the database, as it is now, into another file, whose content is replaced. Writers go on meanwhile, except on
-   * `':memory:'` and with ATTACH or temporary tables. Rejects with {@link UsageError} for a path that is none or its own,
-   * and with {@link StatementError} or the like when it cannot be written.
+   * `':memory:'` and with ATTACH or temporary tables. Rejects with {@link UsageError} for a path that is none, its own or
+   * in no folder, and with {@link StatementError} when it cannot be written or is a file but no database.
    */
   async backup(path: string, options: BackupOptions = {}): Promise<void> {
     checkOptions(options, {

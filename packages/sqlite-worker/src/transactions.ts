@@ -213,7 +213,7 @@ export class Transactions implements Nesting {
 interface Run {
   readonly lane: Lane
   /** Stops what watches over it. */
-  release(): void
+  readonly release: () => void
   readonly startedAt: number
 }
 

@@ -4,12 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isSqliteWorkerError, SqliteWorker, type Row, type WriteResult } from '@outrider/sqlite-worker'
-import { drizzle } from '@outrider/sqlite-worker/drizzle'
-import { SqliteWorkerDialect } from '@outrider/sqlite-worker/kysely'
 import { createQueue } from '@outrider/sqlite-worker/queue'
 import { killReader, killWriter } from '@outrider/sqlite-worker/testing'
-import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import { Kysely } from 'kysely'
 
 async function main(folder: string): Promise<void> {
   const worker = new SqliteWorker(join(folder, 'consumer.db'), { synchronous: 'FULL' })
@@ -23,13 +19,6 @@ async function main(folder: string): Promise<void> {
   await assert.rejects(failed, (error) => isSqliteWorkerError(error) && error.code === 'ERR_STATEMENT')
   const rows: Row[] = await worker.select('t', { orderBy: '-name' })
   assert.deepEqual(rows, [{ name: 'b' }, { name: 'a' }])
-
-  const names = sqliteTable('t', { rowid: integer().primaryKey(), name: text() })
-  assert.deepEqual(await drizzle(worker).select({ name: names.name }).from(names).limit(1), [{ name: 'a' }])
-  const kysely = new Kysely<{ t: { name: string } }>({ dialect: new SqliteWorkerDialect({ worker }) })
-  assert.deepEqual(await kysely.selectFrom('t').select('name').where('name', '=', 'b').execute(), [
-    { name: 'b' },
-  ])
 
   await killWriter(worker)
   await killReader(worker)

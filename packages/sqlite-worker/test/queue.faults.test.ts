@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { eventually, spawnChild, type TestChild } from '@outrider/test-kit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { SqliteWorker } from '../src/index.ts'
+import type { JobContext } from '../src/queue/index.ts'
 import { killWriter } from '../src/testing/index.ts'
 import { Random } from './faults/random.ts'
 import { seedOf, sized } from './faults/size.ts'
@@ -136,23 +137,22 @@ describe('the queue', () => {
     expect(await queue.counts()).toMatchObject({ completed: ids.length - poisons, dead: poisons })
   })
 
-  it(
-    'makes exactly one job for each slot with two processes, of which one is killed',
-    { timeout },
-    async () => {
-      const slots = sized(5, 30)
-      const { file, queue, worker } = await openWithEffects()
-      await queue.schedule('tick', '* * * * * *', 'work', null, { catchUp: 'all' })
-      const children = [start(file, 'noting'), start(file, 'noting')]
-      const made = () =>
-        worker.execute<{ slot: number }>('SELECT slot FROM outrider_queue_jobs ORDER BY slot')
-      await eventually(async () => expect((await made()).length).toBeGreaterThanOrEqual(slots / 2), patient)
-      children[random.below(2)]?.kill()
-      await eventually(async () => expect((await made()).length).toBeGreaterThanOrEqual(slots), patient)
-      const all = (await made()).map(({ slot }) => slot)
-      expect(all).toEqual(all.map((_, i) => (all[0] ?? 0) + 1000 * i))
-    },
-  )
+  it('runs each slot exactly once with two processes, of which one is killed', { timeout }, async () => {
+    const slots = sized(5, 30)
+    const { file, queue, worker } = await openWithEffects()
+    await queue.schedule('tick', '* * * * * *', 'work', null, { catchUp: 'all' })
+    const children = [start(file, 'fenced'), start(file, 'fenced')]
+    const made = () =>
+      worker.execute<{ id: number; slot: number }>('SELECT id, slot FROM outrider_queue_jobs ORDER BY slot')
+    await eventually(async () => expect((await made()).length).toBeGreaterThanOrEqual(slots / 2), patient)
+    children[random.below(2)]?.kill()
+    await eventually(async () => expect((await made()).length).toBeGreaterThanOrEqual(slots), patient)
+    await queue.unschedule('tick')
+    await queue.drain({ ...patient, delayed: true })
+    const jobs = await made()
+    expect(jobs.map(({ slot }) => slot)).toEqual(jobs.map((_, i) => (jobs[0]?.slot ?? 0) + 1000 * i))
+    expect(await effects(worker)).toEqual(jobs.map(({ id }) => id))
+  })
 
   it('runs no job twice in two processes while their leases hold', { timeout }, async () => {
     const { file, queue, worker } = await openWithEffects()
@@ -172,5 +172,38 @@ describe('the queue', () => {
     expect(await effects(worker)).toEqual(ids)
     const consumers = await worker.execute('SELECT DISTINCT consumer FROM outrider_queue_jobs')
     expect(consumers).toHaveLength(2)
+  })
+
+  it('runs each job and each slot once, and leaves none, while the clock jumps', { timeout }, async () => {
+    const file = temporaryFile()
+    const start = Date.parse('2030-01-01T12:00:00Z')
+    const clock = { ms: start }
+    const opened = Array.from({ length: 3 }, () => openQueue({ file, now: () => clock.ms }))
+    const [{ queue, worker }] = opened as [OpenedQueue]
+    await worker.execute('CREATE TABLE effects (job INTEGER)')
+    await queue.schedule('tick', '*/10 * * * *', 'work', null, { catchUp: 'all' })
+    const work = (_: unknown, ctx: JobContext) => ctx.complete((tx) => tx.insert('effects', { job: ctx.id }))
+    for (const { queue } of opened) queue.work({ work }, { pollIntervalMs: 5 })
+    const added: number[] = []
+    for (let jump = 0; jump < sized(20, 300); jump++) {
+      const delayMs = random.chance(0.5) ? 0 : random.below(3_600_000)
+      const options = random.chance(0.5) ? { delayMs } : { runAt: new Date(clock.ms + delayMs) }
+      added.push((await queue.add('work', jump, options)).id)
+      // forth and back by seconds, minutes or hours, never far from the start
+      const range = 1000 * 60 ** random.below(3)
+      clock.ms = start + random.below(2 * range) - range
+      await queue.drain(patient)
+    }
+    clock.ms = start + 7_200_000
+    await queue.unschedule('tick')
+    await queue.drain({ ...patient, delayed: true })
+    const jobs = await worker.execute<{ id: number; slot: number | null }>(
+      'SELECT id, slot FROM outrider_queue_jobs ORDER BY id',
+    )
+    const slots = jobs.flatMap(({ slot }) => (slot === null ? [] : [slot]))
+    expect(slots).toHaveLength(new Set(slots).size)
+    expect(slots.length).toBeGreaterThan(0)
+    expect(jobs.filter(({ slot }) => slot === null).map(({ id }) => id)).toEqual(added)
+    expect(await effects(worker)).toEqual(jobs.map(({ id }) => id))
   })
 })

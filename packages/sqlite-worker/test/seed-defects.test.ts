@@ -1,36 +1,25 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { eventually } from '@outrider/test-kit'
 import Database from 'better-sqlite3'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Token } from '../src/index.ts'
-import { killWriter } from '../src/testing/index.ts'
-import { gate, openWorker, temporaryFile } from './fixture.ts'
-import { NaiveWorker, type DefectClient } from './fixtures/fault-naive.ts'
+import { describe, expect, it } from 'vitest'
+import { gate, temporaryFile } from './fixture.ts'
+import {
+  naive,
+  ours,
+  type DefectClient,
+  type DefectQueue,
+  type Implementation,
+} from './fixtures/fault-client.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-function ours(file: string): DefectClient {
-  const worker = openWorker({ file, retryDelay: 0.001 })
-  return {
-    execute: (sql, params) => worker.execute(sql, params),
-    fetch: (token) => worker.fetchResults(token as Token<unknown>),
-    transaction: (fn) => worker.transaction(fn),
-    kill: () => killWriter(worker),
-    close: () => worker.close(),
-  }
-}
-
-function naive(file: string): DefectClient {
-  const worker = new NaiveWorker(file)
-  onTestFinished(() => worker.close())
-  return worker
-}
-
 interface Trial {
   readonly client: DefectClient
   readonly file: string
+  readonly openQueue: () => Promise<DefectQueue>
   /** Fails for what does not settle in a time that is long for whom it is given. */
   readonly settles: <T>(promise: Promise<T>) => Promise<T>
 }
@@ -42,9 +31,6 @@ interface Defect {
   /** Rejects when the client has the defect. */
   readonly check: (trial: Trial) => Promise<void>
 }
-
-const run = (client: DefectClient, sql: string, params?: (string | number)[]): Promise<unknown> =>
-  client.fetch(client.execute(sql, params))
 
 function fileWithTable(): string {
   const file = temporaryFile()
@@ -67,20 +53,33 @@ function rowsByAnother(file: string): unknown[] {
 const undo = new Error('undo')
 const swallow = (error: unknown): void => expect(error).toBe(undo)
 
+/** By how many bytes the heap grows with an act, all garbage collected. */
+async function growth(act: () => Promise<unknown>): Promise<number> {
+  const held = (): number => {
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const before = held()
+  await act()
+  await turn()
+  return held() - before
+}
+const MEBIBYTE = 2 ** 20
+
 const defects: Defect[] = [
   {
-    title: "an insert acknowledged to another caller is lost by one's rollback",
+    title: "another caller's acknowledged insert lost by my rollback",
     symptom: /expected \[\] to deeply equal \[ 2 \]/,
     async check({ client, file }) {
       const [begun, done] = [gate(), gate()]
       const failed = client.transaction(async () => {
-        await run(client, 'INSERT INTO t VALUES (1)')
+        await client.run('INSERT INTO t VALUES (1)')
         begun.open()
         await done.opened
         throw undo
       })
       await begun.opened
-      const other = run(client, 'INSERT INTO t VALUES (2)')
+      const other = client.run('INSERT INTO t VALUES (2)')
       await Promise.race([other, sleep(50)])
       done.open()
       await failed.catch(swallow)
@@ -89,70 +88,109 @@ const defects: Defect[] = [
     },
   },
   {
-    title: 'rows that were there before are undone by a rollback',
+    title: 'earlier unrelated rows undone by a rollback',
     symptom: /expected \[\] to deeply equal \[ 1 \]/,
     async check({ client, file }) {
-      await run(client, 'INSERT INTO t VALUES (1)')
+      await client.run('INSERT INTO t VALUES (1)')
       await client.transaction(() => Promise.reject(undo)).catch(swallow)
       expect(rowsByAnother(file)).toEqual([1])
     },
   },
   {
-    title: 'an error resolves, as a value',
+    title: 'errors as values',
     symptom: /resolved .* instead of rejecting/,
     async check({ client }) {
-      await expect(run(client, 'nonsense')).rejects.toThrow('syntax error')
+      await expect(client.run('nonsense')).rejects.toThrow('syntax error')
     },
   },
   {
-    title: 'results that nobody fetches are kept for ever',
+    title: 'leaked results',
     symptom: /to be less than/,
     async check({ client }) {
-      const held = (): number => {
-        collectGarbage()
-        return process.memoryUsage().heapUsed
-      }
       const rows =
         'WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000) SELECT i, hex(i) FROM c'
-      await run(client, rows)
-      const before = held()
-      for (let i = 0; i < 200; i++) client.execute(rows)
-      await run(client, 'SELECT 1')
-      await sleep(0)
-      expect(held() - before).toBeLessThan(5 * 2 ** 20)
+      await client.run(rows)
+      const bytes = await growth(async () => {
+        for (let i = 0; i < 200; i++) client.execute(rows)
+        await client.run('SELECT 1')
+      })
+      expect(bytes).toBeLessThan(5 * MEBIBYTE)
     },
   },
   {
-    title: 'whoever asks after the wake-up waits for ever',
+    title: 'leaked events',
+    symptom: /to be less than/,
+    async check({ client }) {
+      await client.run('SELECT 1')
+      const bytes = await growth(async () => {
+        for (let i = 0; i < 50_000; i++) client.execute('SELECT 1 WHERE 0')
+        await client.run('SELECT 1')
+      })
+      expect(bytes).toBeLessThan(5 * MEBIBYTE)
+    },
+  },
+  {
+    title: 'a broken migration recorded as applied',
+    symptom: /expected \[ '001' \] to deeply equal \[\]/,
+    async check({ client }) {
+      const outcome = await client
+        .applyMigration('001', 'CREATE TABLE half (n INT); INSERT INTO nowhere VALUES (1)')
+        .catch((error: unknown) => error)
+      expect(await client.appliedVersions()).toEqual([])
+      expect(outcome).toMatchObject({ code: 'ERR_MIGRATION_FAILED' })
+      expect(await client.run("SELECT * FROM sqlite_schema WHERE name = 'half'")).toEqual([])
+    },
+  },
+  {
+    title: '; inside a literal splits a migration',
+    symptom: /expected \[\] to deeply equal \[ \{ text: 'a; b' \} \]/,
+    async check({ client }) {
+      await client.applyMigration('001', "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('a; b')")
+      expect(await client.run('SELECT text FROM notes')).toEqual([{ text: 'a; b' }])
+    },
+  },
+  {
+    title: '; inside a trigger splits a migration',
+    symptom: /expected \[\] to deeply equal \[ \{ n: 1 \}, \{ n: 2 \} \]/,
+    async check({ client }) {
+      const trigger = `CREATE TRIGGER note AFTER INSERT ON t BEGIN
+        INSERT INTO notes VALUES (new.n); INSERT INTO notes VALUES (new.n + 1); END`
+      await client.applyMigration('001', `CREATE TABLE notes (n INT); ${trigger}`)
+      await client.run('INSERT INTO t VALUES (1)')
+      expect(await client.run('SELECT n FROM notes ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }])
+    },
+  },
+  {
+    title: 'lost wake-up hangs forever',
     symptom: /does not settle/,
     async check({ client, settles }) {
       const token = client.execute('SELECT 1 AS one')
-      await settles(run(client, 'SELECT 2'))
+      await settles(client.run('SELECT 2'))
       expect(await settles(client.fetch(token))).toEqual([{ one: 1 }])
       expect(await settles(client.fetch(token))).toEqual([{ one: 1 }]) // and again
     },
   },
   {
-    title: 'a thread that dies leaves every caller waiting',
+    title: 'a dead worker hangs every caller',
     symptom: /does not settle/,
     async check({ client, settles }) {
-      const calls = Array.from({ length: 5000 }, (_, n) => run(client, 'INSERT INTO t VALUES (?)', [n]))
+      const calls = Array.from({ length: 5000 }, (_, n) => client.run('INSERT INTO t VALUES (?)', [n]))
       await client.kill()
       const outcomes = await settles(Promise.allSettled(calls))
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ERR_WORKER_DIED' })
       }
-      expect(await settles(run(client, 'SELECT 1 AS one'))).toEqual([{ one: 1 }])
+      expect(await settles(client.run('SELECT 1 AS one'))).toEqual([{ one: 1 }])
     },
   },
   {
-    title: 'a lock of another process is not waited for',
+    title: 'lock retry that never runs',
     symptom: /SQLITE_BUSY/,
     async check({ client, file }) {
-      await run(client, 'SELECT 1') // the thread runs
+      await client.run('SELECT 1') // the thread runs
       const other = new Database(file)
       other.exec('BEGIN IMMEDIATE')
-      const write = run(client, 'INSERT INTO t VALUES (1)')
+      const write = client.run('INSERT INTO t VALUES (1)')
       await Promise.race([write, sleep(100)])
       other.exec('COMMIT')
       other.close()
@@ -161,14 +199,71 @@ const defects: Defect[] = [
     },
   },
   {
-    title: 'a write is acknowledged before its COMMIT',
+    title: 'acknowledged before COMMIT',
     symptom: /expected \[\] to include 1/,
     async check({ client, file }) {
-      const writes = [1, 2, 3].map((n) => run(client, 'INSERT INTO t VALUES (?)', [n]))
+      const writes = [1, 2, 3].map((n) => client.run('INSERT INTO t VALUES (?)', [n]))
       await writes[0]
       expect(rowsByAnother(file)).toContain(1)
       await Promise.all(writes)
       expect(rowsByAnother(file)).toEqual([1, 2, 3])
+    },
+  },
+  {
+    title: 'a queue hands one task to two workers',
+    symptom: /expected \d+ to be \+?0/,
+    async check({ openQueue }) {
+      const [one, other] = [await openQueue(), await openQueue()]
+      const tasks = Array.from({ length: 30 }, (_, n) => n)
+      for (const n of tasks) await one.add(n)
+      const runs: number[] = []
+      for (const queue of [one, other]) void queue.work((n) => sleep(1).then(() => runs.push(n)), 60_000)
+      await eventually(() => runs.length >= tasks.length)
+      expect(runs.length - new Set(runs).size).toBe(0)
+      expect(runs).toHaveLength(tasks.length)
+    },
+  },
+  {
+    title: 'a queue loses tasks of a dead worker',
+    symptom: /does not settle/,
+    async check({ openQueue, settles }) {
+      const [dying, heir] = [await openQueue(), await openQueue()]
+      await dying.add(1)
+      const begun = gate()
+      void dying.work(() => (begun.open(), new Promise(() => {})), 100)
+      await begun.opened
+      await dying.die()
+      const inherited = new Promise<number>((resolve) => void heir.work(resolve, 1000))
+      expect(await settles(inherited)).toBe(1)
+    },
+  },
+  {
+    title: 'a hook that queries deadlocks',
+    symptom: /does not settle/,
+    async check({ client, settles }) {
+      const answer = new Promise((resolve) =>
+        client.onInsert(async () => resolve(await client.run('SELECT n FROM t'))),
+      )
+      await settles(client.run('INSERT INTO t VALUES (1)'))
+      expect(await settles(answer)).toEqual([{ n: 1 }])
+    },
+  },
+  {
+    title: 'hooks fire for rolled-back rows',
+    symptom: /expected 1 to be \+?0/,
+    async check({ client }) {
+      let told = 0
+      client.onInsert(() => (told += 1))
+      const undone = client.transaction(async () => {
+        await client.run('INSERT INTO t VALUES (1)')
+        throw undo
+      })
+      await undone.catch(swallow)
+      await client.run('SELECT 1')
+      await turn()
+      expect(told).toBe(0)
+      await client.run('INSERT INTO t VALUES (2)')
+      await eventually(() => expect(told).toBe(1))
     },
   },
 ]
@@ -183,14 +278,23 @@ function settlesWithin(ms: number): Trial['settles'] {
     ])
 }
 
+function trial(implementation: Implementation, file: string, patienceMs: number): Trial {
+  return {
+    client: implementation.client(file),
+    file,
+    openQueue: () => implementation.queue(file),
+    settles: settlesWithin(patienceMs),
+  }
+}
+
 describe.each(defects)('defect of the seed: $title', ({ check, symptom }) => {
   it('is not here', async () => {
     const file = fileWithTable()
-    await check({ client: ours(file), file, settles: settlesWithin(15_000) })
+    await check(trial(ours, file, 15_000))
   })
 
   it('is found where it is', async () => {
     const file = fileWithTable()
-    await expect(check({ client: naive(file), file, settles: settlesWithin(1000) })).rejects.toThrow(symptom)
+    await expect(check(trial(naive, file, 1000))).rejects.toThrow(symptom)
   })
 })

@@ -1,4 +1,4 @@
-export { drizzle, type SqliteWorkerDatabase } from './database.ts'
+export { drizzle, SqliteWorkerDatabase } from './database.ts'
 export type { SqliteWorkerRunResult } from './executor.ts'
 export { migrate } from './migrate.ts'
-export type { SqliteWorkerTransaction } from './session.ts'
+export { SqliteWorkerTransaction } from './session.ts'

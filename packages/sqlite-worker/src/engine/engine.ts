@@ -4,9 +4,10 @@ import type { ResolvedSqliteWorkerOptions } from '../options.ts'
 import { Control, type ReplyMessage } from '../protocol.ts'
 import { fail, fulfil, Token } from '../token.ts'
 import { channels } from './diagnostics.ts'
+import { elapsed } from './elapsed.ts'
 import { hookEventsOf } from './hook-events.ts'
 import { KeepAlive } from './keep-alive.ts'
-import { Lane, type BeginControl } from './lane.ts'
+import type { BeginControl, Lane } from './lane.ts'
 import { Meter } from './meter.ts'
 import { onAbort } from './on-abort.ts'
 import { Operation, type BatchStep, type OperationInit } from './operation.ts'
@@ -146,8 +147,13 @@ export class Engine implements Settle {
   }
 
   /** Copies the database through the writer, which the caller has to itself. */
-  backUp(...args: Parameters<Writer['backUp']>): Promise<void> {
-    return this.#writer.backUp(...args)
+  async backUp(...args: Parameters<Writer['backUp']>): Promise<void> {
+    this.#keepAlive.hold()
+    try {
+      await this.#writer.backUp(...args)
+    } finally {
+      this.#keepAlive.release()
+    }
   }
 
   /** Ends a thread where it stands, to see what happens then. */
@@ -338,10 +344,4 @@ function pinsReads({ what, payload }: Operation): boolean {
   if (typeof what === 'string') return routeOf(what) === 'pin'
   if (what === Control.batch) return (payload as BatchStep[]).some(({ sql }) => routeOf(sql) === 'pin')
   return what === Control.script && pins(String(payload))
-}
-
-/** Resolves to false after some time; never for Infinity. */
-async function elapsed(ms: number): Promise<false> {
-  if (ms === Infinity) return new Promise(() => {})
-  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref())
 }

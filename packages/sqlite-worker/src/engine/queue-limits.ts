@@ -58,7 +58,7 @@ export class QueueLimits {
     this.bytes += operation.bytes
     if (!isTimed || this.#options.queueTimeoutMs === Infinity) return
     this.#waiting.push(operation)
-    this.#timer ??= this.#checkAfter(this.#options.queueTimeoutMs)
+    if (!this.#timer) this.#timer = this.#checkAfter(this.#options.queueTimeoutMs)
   }
 
   done(operation: Operation): void {

@@ -22,8 +22,8 @@ export interface ReaderLease {
 }
 
 interface Request {
-  resolve(lease: ReaderLease): void
-  reject(error: unknown): void
+  readonly resolve: (lease: ReaderLease) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Readers that are lent to one caller at a time. One that is given back is kept for the next. */

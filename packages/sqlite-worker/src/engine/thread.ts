@@ -11,6 +11,7 @@ import {
   type ThreadConfig,
   type ToWorker,
 } from '../protocol.ts'
+import { elapsed } from './elapsed.ts'
 import { encodeBatch, type BatchTraits } from './encode.ts'
 import type { Operation } from './operation.ts'
 import { MAY_SPIN, ReplyWatch } from './reply-watch.ts'
@@ -40,6 +41,9 @@ export interface Batch extends SentBatch {
   readonly sentAt: number
 }
 
+/** How long a thread may take to end where it stands. */
+const ENDING_MS = 1000
+
 let addonLoaded = false
 
 /** One thread and its connection, from its start to its end: operations in, outcomes out, in order. */
@@ -62,8 +66,7 @@ export class Thread {
     // loading the addon only in threads that end crashes the process (https://github.com/WiseLibs/better-sqlite3/issues/1476)
     if (!addonLoaded) new Database(':memory:').close()
     addonLoaded = true
-    const shared = this.#memory.buffer as SharedArrayBuffer
-    const workerData: ThreadConfig = { ...config, shared, maySpin: MAY_SPIN }
+    const workerData: ThreadConfig = { ...config, shared: this.#memory.buffer, maySpin: MAY_SPIN }
     const worker = new Worker(workerUrl, { workerData })
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error) => this.#die(error))
@@ -138,9 +141,12 @@ export class Thread {
     await this.exited
   }
 
-  /** Ends the thread where it stands. */
+  /** Ends the thread where it stands. One within a native call ends after that only: it counts as dead, and is not waited for. */
   async kill(): Promise<void> {
-    await this.#worker.terminate()
+    const isGone = await Promise.race([this.#worker.terminate().then(() => true), elapsed(ENDING_MS)])
+    if (isGone) return
+    this.hold(false)
+    this.#die(new Error(`The thread was within a call that had not ended ${ENDING_MS} ms after it was told to`))
   }
 
   #receive(message: FromWorker): void {

@@ -119,17 +119,20 @@ export class Writer {
   }
 
   #pump(): void {
-    const thread = this.#thread
-    while (thread && thread.underWay.length < WINDOW) {
-      const lane = this.#front()
-      const operations = this.#collect(lane, thread)
-      const [first] = operations
-      if (!first) break
-      if (first.isCall) this.#parts.meter.waitMs.add(performance.now() - first.queuedAt)
-      for (let sent: Lane | undefined = lane; sent; sent = sent.parent) sent.isSent = true
-      thread.send(operations, { leased: lane !== this.root, streamed: false, timed: this.#parts.isTimed() })
-    }
+    while (this.#thread && this.#thread.underWay.length < WINDOW) if (!this.#sendNext(this.#thread)) break
     if (this.#isIdle) this.#whenIdle?.()
+  }
+
+  /** Sends the next message, unless there is nothing to send. */
+  #sendNext(thread: Thread): boolean {
+    const lane = this.#front()
+    const operations = this.#collect(lane, thread)
+    const [first] = operations
+    if (!first) return false
+    if (first.isCall) this.#parts.meter.waitMs.add(performance.now() - first.queuedAt)
+    for (let sent: Lane | undefined = lane; sent; sent = sent.parent) sent.isSent = true
+    thread.send(operations, { leased: lane !== this.root, streamed: false, timed: this.#parts.isTimed() })
+    return true
   }
 
   get #isIdle(): boolean {

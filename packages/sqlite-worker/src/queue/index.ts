@@ -20,8 +20,8 @@
  * renews; every claim of a job has a number, its *fence*, which each later write must show.
  */
 export type { Backoff, BackoffOptions } from './backoff.ts'
-export type { Consumer, ConsumerCloseOptions } from './consumer.ts'
-export type { DeadLetters, DeadListOptions } from './dead-letters.ts'
+export { Consumer, type ConsumerCloseOptions } from './consumer.ts'
+export { DeadLetters, type DeadListOptions } from './dead-letters.ts'
 export {
   JobDeadError,
   JobNotFoundError,
@@ -43,7 +43,7 @@ export type {
   RetentionLimit,
   WaitOptions,
 } from './options.ts'
-export { createQueue, type AddedJob, type Queue } from './queue.ts'
+export { createQueue, Queue, type AddedJob } from './queue.ts'
 export type { CatchUp, Schedule, ScheduleOptions } from './schedule-options.ts'
 export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.ts'
 export type { PayloadTypes, TaskSchemas, TaskTypes, SchemaTypes } from './tasks.ts'

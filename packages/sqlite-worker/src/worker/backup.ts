@@ -24,7 +24,10 @@ export async function backUp(
     })
     report({ type: 'backup', ...last, remainingPages: 0, isDone: true })
   } catch (error) {
-    report({ type: 'backup', ...last, isDone: true, failure: toFailure(error) })
+    const failure = toFailure(error)
+    // what better-sqlite3 itself refuses is the path
+    const kind = failure.kind === 'parameters' ? 'argument' : failure.kind
+    report({ type: 'backup', ...last, isDone: true, failure: { ...failure, kind } })
   } finally {
     if (db.inTransaction) db.exec('ROLLBACK')
   }

@@ -103,7 +103,7 @@ export class Outcomes {
 
   /** By operation: one that was run again may have come to another kind of outcome after those behind it. */
   #ordered(): Iterable<[number, Detailed]> {
-    return this.#isInOrder ? this.#others : [...this.#others].sort(([a], [b]) => a - b)
+    return this.#isInOrder ? this.#others : [...this.#others].toSorted(([a], [b]) => a - b)
   }
 }
 

@@ -133,13 +133,13 @@ it(
     const { worker, file } = await openTable(30, 20)
     await using other = await hold(file, 'IMMEDIATE', String(random.below(2 ** 31)))
     const acknowledged: number[] = []
-    let refused = 0
+    const counts = { refused: 0 }
     const total = sized(2000, 60_000)
     const isBusy = (error: unknown): void => {
       expect(error).toMatchObject({ sqliteCode: 'SQLITE_BUSY' })
-      refused += 1
+      counts.refused += 1
     }
-    for (let n = 0; n < total || refused === 0;) {
+    for (let n = 0; n < total || counts.refused === 0;) {
       const rows = range(n, n + 1 + random.below(60))
       n += rows.length
       const writes = random.chance(0.3)
@@ -152,8 +152,7 @@ it(
     other.kill('SIGTERM')
     expect(await other.exited).toMatchObject({ code: 0, stderr: '' })
     await worker.close()
-    process.stderr.write(`lock: ${acknowledged.length} rows acknowledged, ${refused} writes refused\n`)
-    expect(refused).toBeGreaterThan(0)
+    process.stderr.write(`lock: ${acknowledged.length} rows acknowledged, ${counts.refused} writes refused\n`)
     expect(rowsOf(file)).toEqual(acknowledged.toSorted((a, b) => a - b))
   },
 )

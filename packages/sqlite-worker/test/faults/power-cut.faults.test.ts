@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describeWith, findStrace } from '@outrider/test-kit'
 import Database from 'better-sqlite3'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Synchronous } from '../../src/index.ts'
@@ -9,11 +8,19 @@ import { acknowledgedTooEarly, acknowledgements, checkpointedTooEarly, cutPower 
 import { Random } from './random.ts'
 import { runProgram } from './run-program.ts'
 import { seedOf, sized } from './size.ts'
-import { isSync, isWrite, parseSystemCalls, straceOptions, type SystemCall } from './system-calls.ts'
+import {
+  findTracer,
+  isSync,
+  isWrite,
+  parseSystemCalls,
+  straceOptions,
+  type SystemCall,
+} from './system-calls.ts'
 
 const program = new URL('../fixtures/fault-durable.ts', import.meta.url)
 const rounds = sized(3, 60)
 const cuts = sized(20, 200)
+const tracer = await findTracer()
 
 interface Watched {
   readonly file: string
@@ -24,10 +31,8 @@ interface Watched {
 async function watch(synchronous: Synchronous): Promise<Watched> {
   const folder = mkdtempSync(join(tmpdir(), 'sqlite-worker-'))
   try {
-    const strace = await findStrace()
     const [file, log] = [join(folder, 'test.db'), join(folder, 'strace.log')]
-    const set = Object.entries(strace.env).map(([name, value]) => `${name}=${value}`)
-    const prefix = ['env', ...set, strace.file, ...straceOptions, '-o', log]
+    const prefix = [...(tracer ?? []), ...straceOptions, '-o', log]
     const args = [file, inject('workerUrl'), synchronous, String(rounds)]
     expect(await runProgram(program, { prefix, args })).toMatchObject({ code: 0, stderr: '' })
     return { file, calls: parseSystemCalls(readFileSync(log, 'latin1')) }
@@ -69,69 +74,66 @@ function readKeys(file: string): ReadonlySet<string> {
   }
 }
 
-// there is no strace but for Linux
-describe.runIf(process.platform === 'linux')('a power cut', () => {
-  describeWith('strace', 'as the system calls show', () => {
-    const random = new Random(seedOf('power cut'))
-    describe.each(['FULL', 'EXTRA'] as const)('with synchronous %s', (synchronous) => {
-      let watched: Watched
-      beforeAll(async () => {
-        watched = await watch(synchronous)
-      }, 150_000)
+describe.runIf(tracer)('a power cut, as the system calls show,', () => {
+  const random = new Random(seedOf('power cut'))
+  describe.each(['FULL', 'EXTRA'] as const)('with synchronous %s', (synchronous) => {
+    let watched: Watched
+    beforeAll(async () => {
+      watched = await watch(synchronous)
+    }, 150_000)
 
-      it('comes after the sync of what was acknowledged, of each single write and of each transaction', () => {
-        const { calls, file } = watched
-        expect(acknowledgements(calls)).toHaveLength(rounds * 28)
-        expect(acknowledgedTooEarly(calls, `${file}-wal`)).toEqual([])
-      })
-
-      it('finds the entry of the log in its folder', () => {
-        const { calls, file } = watched
-        const firstWrite = calls.find((call) => call.path === `${file}-wal` && isWrite(call))
-        const folderSync = calls.find(
-          (call) => call.path === dirname(file) && isSync(call) && call.began > (firstWrite?.began ?? 0),
-        )
-        expect(folderSync?.ended).toBeLessThan(acknowledgements(calls)[0]?.call.began ?? 0)
-      })
-
-      it(`loses nothing that was acknowledged, at ${cuts} random moments`, { timeout: 150_000 }, () => {
-        expect(lostKeys(watched, random)).toEqual([])
-      })
+    it('comes after the sync of what was acknowledged, of each single write and of each transaction', () => {
+      const { calls, file } = watched
+      expect(acknowledgements(calls)).toHaveLength(rounds * 28)
+      expect(acknowledgedTooEarly(calls, `${file}-wal`)).toEqual([])
     })
 
-    describe('with synchronous OFF, the control', () => {
-      let watched: Watched
-      beforeAll(async () => {
-        watched = await watch('OFF')
-      }, 150_000)
-
-      it('would come before any sync: the check tells', () => {
-        const { calls, file } = watched
-        expect(calls.filter((call) => call.path === `${file}-wal` && isSync(call))).toEqual([])
-        expect(acknowledgedTooEarly(calls, `${file}-wal`)).toHaveLength(rounds * 28)
-        expect(checkpointedTooEarly(calls, file)).toBeGreaterThan(0)
-      })
-    })
-
-    describe('with synchronous NORMAL', () => {
-      let watched: Watched
-      beforeAll(async () => {
-        watched = await watch('NORMAL')
-      }, 150_000)
-
-      it(
-        'takes what was acknowledged since the last checkpoint, for commits are not synced',
-        { timeout: 150_000 },
-        () => {
-          const { calls, file } = watched
-          expect(acknowledgedTooEarly(calls, `${file}-wal`)).toHaveLength(rounds * 28)
-          expect(lostKeys(watched, random).length).toBeGreaterThan(0) // and never the integrity of the file
-        },
+    it('finds the entry of the log in its folder', () => {
+      const { calls, file } = watched
+      const firstWrite = calls.find((call) => call.path === `${file}-wal` && isWrite(call))
+      const folderSync = calls.find(
+        (call) => call.path === dirname(file) && isSync(call) && call.began > (firstWrite?.began ?? 0),
       )
+      expect(folderSync?.ended).toBeLessThan(acknowledgements(calls)[0]?.call.began ?? 0)
+    })
 
-      it('never comes between a checkpoint and the sync of what it copies', () => {
-        expect(checkpointedTooEarly(watched.calls, watched.file)).toBe(0)
-      })
+    it(`loses nothing that was acknowledged, at ${cuts} random moments`, { timeout: 150_000 }, () => {
+      expect(lostKeys(watched, random)).toEqual([])
+    })
+  })
+
+  describe('with synchronous OFF, the control', () => {
+    let watched: Watched
+    beforeAll(async () => {
+      watched = await watch('OFF')
+    }, 150_000)
+
+    it('would come before any sync: the check tells', () => {
+      const { calls, file } = watched
+      expect(calls.filter((call) => call.path === `${file}-wal` && isSync(call))).toEqual([])
+      expect(acknowledgedTooEarly(calls, `${file}-wal`)).toHaveLength(rounds * 28)
+      expect(checkpointedTooEarly(calls, file)).toBeGreaterThan(0)
+    })
+  })
+
+  describe('with synchronous NORMAL', () => {
+    let watched: Watched
+    beforeAll(async () => {
+      watched = await watch('NORMAL')
+    }, 150_000)
+
+    it(
+      'takes what was acknowledged since the last checkpoint, for commits are not synced',
+      { timeout: 150_000 },
+      () => {
+        const { calls, file } = watched
+        expect(acknowledgedTooEarly(calls, `${file}-wal`)).toHaveLength(rounds * 28)
+        expect(lostKeys(watched, random).length).toBeGreaterThan(0) // and never the integrity of the file
+      },
+    )
+
+    it('never comes between a checkpoint and the sync of what it copies', () => {
+      expect(checkpointedTooEarly(watched.calls, watched.file)).toBe(0)
     })
   })
 })

@@ -1,3 +1,5 @@
+import { findStrace, skipped, TestKitError } from '@outrider/test-kit'
+
 /** One system call on a file as `strace -f -y` writes it down. */
 export interface SystemCall {
   readonly name: string
@@ -9,6 +11,22 @@ export interface SystemCall {
   readonly began: number
   /** Where it ended; Infinity when it never did. */
   readonly ended: number
+}
+
+/**
+ * What to put before {@link straceOptions} and a command to watch it: strace. Undefined, and said on stderr, where there
+ * is none, which is everywhere but on Linux, and where it is not allowed to watch.
+ */
+export async function findTracer(): Promise<readonly string[] | undefined> {
+  if (skipped('strace')) return undefined
+  try {
+    const { file, env } = await findStrace()
+    return ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), file]
+  } catch (error) {
+    if (!(error instanceof TestKitError)) throw error
+    process.stderr.write(`SKIPPED: tests of power cuts. ${error.message}\n`)
+    return undefined
+  }
 }
 
 /** The options that {@link parseSystemCalls} relies on. */
