@@ -55,6 +55,14 @@ async function manage(
   return { code, stdout, stderr }
 }
 
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 const statusOf = async (url: string): Promise<string | undefined> =>
   /id="status">(\w+)</.exec(await (await fetch(url)).text())?.[1]
 
@@ -192,6 +200,7 @@ describeWith('postgres', 'a gateway that is killed alone', () => {
       let killed = await gatewayOf(dataDir)
       for (const page of ['/books/2', '/books/3']) {
         process.kill(killed.pid, 'SIGKILL')
+        await eventually(() => !isRunning(killed.pid))
         for (const url of urls)
           await eventually(async () => (await fetch(`${url}${page}`)).status === 200, { timeoutMs: 30_000 })
         const revived = await gatewayOf(dataDir)

@@ -2,6 +2,7 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Token } from '../src/index.ts'
+import { seedOf, sized } from './faults/size.ts'
 import { openWorker } from './fixture.ts'
 
 const schema = [
@@ -53,11 +54,10 @@ async function outcome(token: Token<unknown>): Promise<unknown> {
 }
 
 describe('group commit', () => {
-  const numRuns = process.env.OUTRIDER_FAULTS ? 5_000 : 100
+  const numRuns = sized(100, 20_000)
 
-  it('gives every statement the outcome it would have had alone', { timeout: 600_000 }, async () => {
-    const seed = Number(process.env.OUTRIDER_SEED ?? Date.now() % 2 ** 31)
-    process.stderr.write(`group commit: OUTRIDER_SEED=${seed} ${numRuns} runs\n`)
+  it('gives every statement the outcome it would have had alone', { timeout: 180_000 }, async () => {
+    const seed = seedOf('group commit')
     const worker = openWorker({ consistency: 'writer' }) // reads in line with the writes
     const db = new Database(':memory:')
     for (const sql of schema) {

@@ -10,7 +10,7 @@ import { openWorker, temporaryFile, workerUrl } from './fixture.ts'
 import { openQueue, type OpenedQueue } from './fixtures/queue-fixture.ts'
 
 const program = new URL('./fixtures/queue-consumer.ts', import.meta.url)
-const timeout = 600_000
+const timeout = 180_000
 const patient = { timeoutMs: 120_000 }
 const random = new Random(seedOf('queue'))
 

@@ -1,4 +1,13 @@
-import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { eventually, spawnChild, type TestChild } from '@outrider/test-kit'
 import Database from 'better-sqlite3'
@@ -503,16 +512,15 @@ describe('checkpoint', () => {
 
   it('is passive unless told otherwise, and says what a reader keeps it from', async () => {
     const worker = await withTable({ busyTimeoutMs: 0 })
-    await worker.insert('t', { n: 1 })
-    const rows = worker.stream(ROWS, [1e12])
+    await worker.execute(`INSERT INTO t (n) ${ROWS}`, [20_000])
+    const rows = worker.stream('SELECT n FROM t')
+    onTestFinished(() => void rows.return?.())
     await rows.next()
-    const table = worker.stream('SELECT * FROM t, (SELECT 1 UNION ALL SELECT 2)')
-    await table.next()
-    for (const n of [2, 3]) await worker.insert('t', { n, data: 'x'.repeat(20_000) })
+    await worker.insert('t', { n: 0, data: 'x'.repeat(20_000) })
     expect(await worker.checkpoint()).toMatchObject({ busy: false })
     expect(await worker.checkpoint('TRUNCATE')).toMatchObject({ busy: true })
     expect(worker.stats().walBytes).toBeGreaterThan(20_000)
-    for (const stream of [rows, table]) await stream.return?.()
+    await rows.return?.()
     await eventually(async () => expect((await worker.checkpoint('TRUNCATE')).busy).toBe(false))
     expect(worker.stats().walBytes).toBe(0)
   })
@@ -520,7 +528,7 @@ describe('checkpoint', () => {
   it('says so where there is no log, and refuses other modes', async () => {
     const worker = openWorker({ file: ':memory:' })
     expect(await worker.checkpoint()).toEqual({ busy: false, logPages: -1, checkpointedPages: -1 })
-    for (const mode of ['passive', 'FULL); DROP TABLE t; --', undefined].slice(0, 2))
+    for (const mode of ['passive', 'FULL); DROP TABLE t; --'])
       await expect(worker.checkpoint(mode as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 })
@@ -612,14 +620,12 @@ describe('close', () => {
     const sent = worker.insert('t', { n: 1 })
     await turn()
     const outcomes = Promise.allSettled([sent, worker.insert('t', { n: 2 })])
-    const released = expect(block.release).toBeDefined()
     await worker.close({ timeoutMs: 20 })
     expect(await outcomes).toMatchObject([
       { reason: { code: 'ERR_WORKER_DIED', maybeCommitted: true } },
       { reason: closed },
     ])
     expect(readFile(file, 'SELECT n FROM t')).toEqual([])
-    return released
   })
 
   it('within timeoutMs does all that waits', async () => {
@@ -645,14 +651,17 @@ describe('close', () => {
     await expect(worker.insert('t', { n: 1 })).rejects.toMatchObject(closed)
   })
 
-  it('leaves one file, without a log', async () => {
-    const file = temporaryFile()
-    const worker = await withTable({ file })
-    await worker.insert('t', { n: 1 })
-    await worker.select('t')
-    await worker.close()
-    expect(statSync(`${file}-wal`, { throwIfNoEntry: false })).toBeUndefined()
-    expect(worker.stats()).toMatchObject({ walBytes: 0, fileBytes: statSync(file).size })
+  it('leaves one file, without a log, however many connections there were', async () => {
+    for (let round = 0; round < 5; round++) {
+      const file = temporaryFile()
+      const worker = await withTable({ file, readers: 2 })
+      await worker.insert('t', { n: 1 })
+      await Promise.all(upTo(200).map(() => worker.select('t')))
+      expect((await worker.stream('SELECT n FROM t').next()).done).toBe(false)
+      await worker.close({ drain: false })
+      expect(readdirSync(dirname(file))).toEqual([basename(file)])
+      expect(worker.stats()).toMatchObject({ walBytes: 0, fileBytes: statSync(file).size })
+    }
   })
 
   it('refuses options that do not fit, and its own transaction, and closes nothing then', async () => {

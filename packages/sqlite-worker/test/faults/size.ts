@@ -1,4 +1,8 @@
-/** Whether the fault suites run at full size (`npm run test:faults`) or at the small one of every `npm test`. */
+/**
+ * Whether the fault suites run at full size (`npm run test:faults`) or at the small one of every `npm test`. At full size
+ * each suite of this package ends within two minutes on two cores of its own; the timeout of each test, three minutes at
+ * most, is for cores that have other work.
+ */
 export const isFull: boolean = Boolean(process.env['OUTRIDER_FAULTS'])
 
 /** What a suite uses at its small and at its full size. */
