@@ -1,13 +1,18 @@
 import { availableParallelism } from 'node:os'
 import { checkOptions, type OptionChecks } from './check-options.ts'
 import type { OperationMessage } from './engine/diagnostics.ts'
-import type { Consistency } from './engine/engine.ts'
 import type { Int64Mode } from './protocol.ts'
 import type { UnobservedErrorHandler } from './token.ts'
 import type { DateFormat } from './values.ts'
 
 /** How much a commit survives: see https://www.sqlite.org/pragma.html#pragma_synchronous. */
 export type Synchronous = 'OFF' | 'NORMAL' | 'FULL' | 'EXTRA'
+
+/**
+ * What a read sees: every earlier write of the same worker (`'causal'`), whatever is committed when it runs
+ * (`'eager'`), or the same by running in line with the writes on their connection (`'writer'`).
+ */
+export type Consistency = 'causal' | 'eager' | 'writer'
 
 export interface SqliteWorkerOptions {
   /**

@@ -1,6 +1,6 @@
 import { AbortedError, ClosedError } from '../errors.ts'
 import { Hooks } from '../hooks.ts'
-import type { ResolvedSqliteWorkerOptions } from '../options.ts'
+import type { Consistency, ResolvedSqliteWorkerOptions } from '../options.ts'
 import { Control, type ReplyMessage } from '../protocol.ts'
 import { fail, fulfil, Token } from '../token.ts'
 import { channels } from './diagnostics.ts'
@@ -10,22 +10,15 @@ import { KeepAlive } from './keep-alive.ts'
 import type { BeginControl, Lane } from './lane.ts'
 import { Meter } from './meter.ts'
 import { onAbort } from './on-abort.ts'
-import { Operation, type BatchStep, type OperationInit } from './operation.ts'
+import { Operation, type BatchStep, type Line, type OperationInit, type Settle } from './operation.ts'
 import { QueueLimits } from './queue-limits.ts'
 import type { ReaderLease } from './reader-leases.ts'
 import { Readers } from './readers.ts'
 import { Respawn } from './respawn.ts'
-import type { Settle } from './results.ts'
 import { pins, routeOf } from './routing.ts'
 import { sizeOfFile, threadStats, type WorkerStats } from './stats.ts'
 import { Thread, type Batch, type ThreadEvents } from './thread.ts'
 import { Writer } from './writer.ts'
-
-/**
- * What a read sees: every earlier write of the same worker (`'causal'`), whatever is committed when it runs
- * (`'eager'`), or the same by running in line with the writes on their connection (`'writer'`).
- */
-export type Consistency = 'causal' | 'eager' | 'writer'
 
 export interface SubmitOptions {
   readonly signal?: AbortSignal | undefined
@@ -178,7 +171,9 @@ export class Engine implements Settle {
     const idle = Promise.all([this.#writer.idle(), this.readers.idle()])
     const isIdle = await Promise.race([idle.then(() => true), elapsed(timeoutMs)])
     if (!isIdle) reject()
-    await Promise.all([this.#writer.close(!isIdle), this.readers.close(!isIdle)])
+    const readersClosed = this.readers.close(!isIdle)
+    if (isIdle) await readersClosed // the last connection empties the log, which one that only reads cannot
+    await Promise.all([this.#writer.close(!isIdle), readersClosed])
     await new Promise((resolve) => setImmediate(resolve)) // errors that nobody awaited are reported by now
     this.#keepAlive.end()
   }
@@ -230,7 +225,7 @@ export class Engine implements Settle {
     meter[what] += 1
   }
 
-  #leave(lane: Lane): void {
+  #leave(lane: Line): void {
     lane.settled()
     if (lane !== this.root) return
     this.#rootDone += 1

@@ -2,8 +2,7 @@ import { Control } from '../protocol.ts'
 import type { HookEvent } from '../hooks.ts'
 import { takeUnobservedError, Token } from '../token.ts'
 import { Fifo } from './fifo.ts'
-import { Operation } from './operation.ts'
-import type { Settle } from './results.ts'
+import { Operation, type Line, type Settle } from './operation.ts'
 
 export type BeginControl =
   | typeof Control.beginDeferred
@@ -15,7 +14,7 @@ export type BeginControl =
  * A line of operations that wait for the writer, in order. A transaction is a lane that stands in the line of
  * another: once at its head, it holds the writer until it ends. Nested transactions are lanes of lanes.
  */
-export class Lane {
+export class Lane implements Line {
   readonly parent: Lane | undefined
   readonly depth: number
   readonly #settle: Settle

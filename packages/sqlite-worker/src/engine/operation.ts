@@ -1,7 +1,7 @@
+import type { HookEvent } from '../hooks.ts'
 import type { Control, Int64Mode, StoredValue, WireParams } from '../protocol.ts'
 import type { Token } from '../token.ts'
 import { sizeOf } from '../values.ts'
-import type { Lane } from './lane.ts'
 import type { RowMode } from './row-shape.ts'
 
 /** Takes the rows of a stream as they arrive. */
@@ -31,6 +31,16 @@ export interface OperationInit {
   readonly table?: string
 }
 
+/** Where an operation waits with those before and behind it. */
+export interface Line {
+  /** What hooks are told of once it is committed. */
+  readonly events: HookEvent[]
+  /** To be called for each operation when its outcome is known. */
+  settled(): void
+  /** Keeps a failure that may go unseen. */
+  note(failedToken: Token<unknown>): void
+}
+
 /** One operation on its way through the queue. Made for every call, so its fields are always the same. */
 export class Operation {
   readonly what: string | Control
@@ -41,7 +51,7 @@ export class Operation {
   readonly table: string | undefined
   readonly token: Token<unknown>
   /** The line it waits in; undefined for one that a reader runs. */
-  lane: Lane | undefined
+  lane: Line | undefined
   /** Rough size of what it brings to the thread, without the statement's text. */
   readonly bytes: number
   /** When it was queued, by performance.now(); 0 for a step of a transaction and for a stream, which are not counted. */
@@ -55,7 +65,7 @@ export class Operation {
   /** Undoes what waits for its signal. */
   release: (() => void) | undefined
 
-  constructor(init: OperationInit, token: Token<unknown>, lane: Lane | undefined, queuedAt: number) {
+  constructor(init: OperationInit, token: Token<unknown>, lane: Line | undefined, queuedAt: number) {
     this.what = init.what
     this.params = init.params
     this.payload = init.payload
@@ -77,6 +87,12 @@ export class Operation {
   get sql(): string | undefined {
     return typeof this.what === 'string' ? this.what : undefined
   }
+}
+
+/** Takes the outcome of each operation. */
+export interface Settle {
+  fulfilled(operation: Operation, value: unknown): void
+  failed(operation: Operation, error: Error): void
 }
 
 /** Sums up what the parameters of one operation weigh. */

@@ -1,6 +1,6 @@
 import type { BackupProgressMessage } from '../protocol.ts'
 import { Fifo } from './fifo.ts'
-import type { Settle } from './results.ts'
+import type { Settle } from './operation.ts'
 import type { Thread, ThreadEvents } from './thread.ts'
 
 export interface ReaderLeasesParts {
@@ -34,6 +34,8 @@ export class ReaderLeases {
   /** Given back, and not free yet. */
   readonly #returned = new Set<ReaderLease>()
   #spare: ReaderLease | undefined
+  /** Threads that were one too many, until they have ended. */
+  readonly #ending = new Set<Promise<void>>()
   #isEnabled = false
   #death: Error | undefined
   #whenIdle: (() => void) | undefined
@@ -80,6 +82,7 @@ export class ReaderLeases {
   async close(atOnce: boolean): Promise<void> {
     const leases = this.#spare ? [this.#spare, ...this.#lent] : [...this.#lent]
     await Promise.all(leases.map(({ thread }) => (atOnce ? thread.kill() : thread.close())))
+    if (!atOnce) await Promise.all(this.#ending)
   }
 
   #pump(): void {
@@ -123,9 +126,15 @@ export class ReaderLeases {
   #answered(lease: ReaderLease): void {
     if (lease.thread.underWay.length > 0 || !this.#returned.delete(lease)) return
     if (!this.#lent.delete(lease)) return
-    if (this.#spare) void lease.thread.close()
+    if (this.#spare) this.#dismiss(lease)
     else this.#spare = lease
     this.#next()
+  }
+
+  #dismiss({ thread }: ReaderLease): void {
+    const ended = thread.close()
+    this.#ending.add(ended)
+    void ended.then(() => this.#ending.delete(ended))
   }
 
   #died(lease: ReaderLease, cause: unknown): void {

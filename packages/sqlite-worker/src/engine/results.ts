@@ -8,7 +8,7 @@ import {
   type RowsPayload,
   type WritePayload,
 } from '../protocol.ts'
-import type { BatchStep, Operation } from './operation.ts'
+import type { BatchStep, Operation, Settle } from './operation.ts'
 import { RowShape, type Row, type RowArray, type RowMode } from './row-shape.ts'
 
 /** What a write did. */
@@ -27,12 +27,6 @@ export interface WriteResult {
 /** The same with `rowMode: 'array'`. */
 export interface WriteResultArray extends Omit<WriteResult, 'rows'> {
   readonly rows?: RowArray[]
-}
-
-/** Takes the outcome of each operation. */
-export interface Settle {
-  fulfilled(operation: Operation, value: unknown): void
-  failed(operation: Operation, error: Error): void
 }
 
 /** Operations that were sent in one message, and what they were called there. */

@@ -13,9 +13,9 @@ import {
 } from '../protocol.ts'
 import { elapsed } from './elapsed.ts'
 import { encodeBatch, type BatchTraits } from './encode.ts'
-import type { Operation } from './operation.ts'
+import type { Operation, Settle } from './operation.ts'
 import { MAY_SPIN, ReplyWatch } from './reply-watch.ts'
-import { Results, type SentBatch, type Settle } from './results.ts'
+import { Results, type SentBatch } from './results.ts'
 import { StatementIds } from './statement-ids.ts'
 
 /** Which thread to start. */

@@ -3,9 +3,8 @@ import { MAX_OPERATIONS, type ReplyMessage } from '../protocol.ts'
 import { BackupRun, type BackupProgress } from './backup-run.ts'
 import { Lane } from './lane.ts'
 import type { Meter } from './meter.ts'
-import type { Operation } from './operation.ts'
+import type { Operation, Settle } from './operation.ts'
 import type { Respawn } from './respawn.ts'
-import type { Settle } from './results.ts'
 import type { Batch, Thread, ThreadEvents } from './thread.ts'
 
 /** Messages under way: one that runs and one that waits, so that the thread never idles between them. */

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts'
 import { toJsonText } from './json.ts'
-import { validate } from './standard-schema.ts'
+import { PayloadError } from './errors.ts'
+import type { StandardResult, StandardSchema } from './standard-schema.ts'
 import type { TaskSchemas } from './tasks.ts'
 
 /** Checks payloads against the schemas of their tasks, and turns them into text and back. */
@@ -51,4 +52,15 @@ export class Payloads {
     }
     return this.#schemas?.[task]
   }
+}
+
+/** The value as the schema gives it back; a promise only for a schema that is asynchronous. @throws {PayloadError} */
+function validate(schema: StandardSchema, task: string, value: unknown): unknown {
+  const result = schema['~standard'].validate(value)
+  return result instanceof Promise ? result.then((late) => take(task, late)) : take(task, result)
+}
+
+function take(task: string, result: StandardResult<unknown>): unknown {
+  if (result.issues) throw new PayloadError(task, result.issues)
+  return result.value
 }

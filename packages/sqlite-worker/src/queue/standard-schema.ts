@@ -1,5 +1,3 @@
-import { PayloadError } from './errors.ts'
-
 /** A schema as https://standardschema.dev defines it: those of zod, valibot, arktype and others are. */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -25,15 +23,4 @@ export function isStandardSchema(value: unknown): value is StandardSchema {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   const standard = (value as Partial<StandardSchema>)['~standard']
   return typeof standard === 'object' && standard !== null && typeof standard.validate === 'function'
-}
-
-/** The value as the schema gives it back; a promise only for a schema that is asynchronous. @throws {PayloadError} */
-export function validate(schema: StandardSchema, task: string, value: unknown): unknown {
-  const result = schema['~standard'].validate(value)
-  return result instanceof Promise ? result.then((late) => take(task, late)) : take(task, result)
-}
-
-function take(task: string, result: StandardResult<unknown>): unknown {
-  if (result.issues) throw new PayloadError(task, result.issues)
-  return result.value
 }
