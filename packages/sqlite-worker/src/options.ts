@@ -78,7 +78,7 @@ export interface SqliteWorkerOptions {
 
 export type ResolvedSqliteWorkerOptions = Readonly<Required<SqliteWorkerOptions>>
 
-const defaults: ResolvedSqliteWorkerOptions = {
+const defaults: Omit<ResolvedSqliteWorkerOptions, 'workerUrl'> = {
   executeInit: [],
   synchronous: 'NORMAL',
   maxCount: 512,
@@ -100,7 +100,6 @@ const defaults: ResolvedSqliteWorkerOptions = {
   slowQueryMs: Infinity,
   onSlowQuery: () => {},
   onUnobservedError: (error) => process.emitWarning(error instanceof Error ? error : String(error)),
-  workerUrl: new URL('./worker.js', import.meta.url),
 }
 
 type Check = OptionChecks<{ option: unknown }>['option']
@@ -173,7 +172,9 @@ const checks: OptionChecks<SqliteWorkerOptions> = {
 /** Fills in the defaults. @throws {InvalidOptionError} naming an unknown option or a value that does not fit. */
 export function resolveSqliteWorkerOptions(options: SqliteWorkerOptions): ResolvedSqliteWorkerOptions {
   checkOptions(options, checks)
-  return { ...defaults, ...withoutUndefined(options) }
+  // bundlers know this form, and find the script by it; not all of them keep import.meta.url, so only where it is needed
+  const workerUrl = options.workerUrl ?? new URL('./worker.js', import.meta.url)
+  return { ...defaults, ...withoutUndefined(options), workerUrl }
 }
 
 function withoutUndefined<T extends object>(options: T): T {

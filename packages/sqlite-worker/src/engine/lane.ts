@@ -1,4 +1,5 @@
 import { Control } from '../protocol.ts'
+import { nextTurn } from '../event-loop.ts'
 import type { HookEvent } from '../hooks.ts'
 import { takeUnobservedError, Token } from '../token.ts'
 import { Fifo } from './fifo.ts'
@@ -133,7 +134,7 @@ export class Lane implements Line {
   async quiet(): Promise<void> {
     while (this.#pending > 0) {
       await new Promise<void>((resolve) => (this.#whenQuiet = resolve))
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     }
   }
 

@@ -258,7 +258,8 @@ export class Readers {
   #replaceIfWedged(reader: Reader, operation: Operation): void {
     const batch = reader.thread.underWay.find(({ operations }) => operations.includes(operation))
     const isAnswered = !batch || batch.operations.indexOf(operation) < batch.answered
-    if (isAnswered || reader.isWedged || this.#wedged.size >= MAX_WEDGED) return
+    const isHere = this.#readers.has(reader) // neither dead nor wedged: its reads would be put in line twice
+    if (isAnswered || !isHere || this.#wedged.size >= MAX_WEDGED) return
     reader.isWedged = true
     this.#readers.delete(reader)
     this.#wedged.add(reader)

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { onNextTurn } from '../event-loop.ts'
 import { SOON_MS, SPIN_MS } from '../protocol.ts'
 
 /** Whether looking for a message pays: on a single core it only keeps the other thread from running. */
@@ -24,7 +25,7 @@ export class ReplyWatch {
     this.#until = now + SPIN_MS
     if (this.#isTurning) return
     this.#isTurning = true
-    setImmediate(() => this.#turn())
+    onNextTurn(() => this.#turn())
   }
 
   /** It was answered after so many milliseconds. */
@@ -34,6 +35,6 @@ export class ReplyWatch {
 
   #turn(): void {
     this.#isTurning = this.#isAwaited() && performance.now() < this.#until
-    if (this.#isTurning) setImmediate(() => this.#turn())
+    if (this.#isTurning) onNextTurn(() => this.#turn())
   }
 }

@@ -146,7 +146,9 @@ export class Thread {
     const isGone = await Promise.race([this.#worker.terminate().then(() => true), elapsed(ENDING_MS)])
     if (isGone) return
     this.hold(false)
-    this.#die(new Error(`The thread was within a call that had not ended ${ENDING_MS} ms after it was told to`))
+    this.#die(
+      new Error(`The thread was within a call that had not ended ${ENDING_MS} ms after it was told to`),
+    )
   }
 
   #receive(message: FromWorker): void {

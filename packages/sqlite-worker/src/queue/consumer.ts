@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { checkOptions, type OptionChecks } from '../check-options.ts'
+import { nextTurn } from '../event-loop.ts'
 import { isTimerMsOrInfinity } from './checks.ts'
 import { Claims } from './claims.ts'
 import { promoteDue, readDigest, redateDelayed, unparkAll, unparkIdle, type Digest } from './digest.ts'
@@ -328,7 +329,7 @@ export class Consumer implements AsyncDisposable {
     this.#outbox.stop()
     do {
       await this.#outbox.empty()
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     } while (this.#isClaiming || this.#isClaimingSuspect)
     await this.#outbox.empty()
   }
