@@ -209,7 +209,9 @@ export const Shared = {
   abortedBits: 1,
   /** How many messages were sent to the thread so far. */
   messagesSent: 33,
-  length: 34,
+  /** 1 once the thread is to end as soon as it can. */
+  stop: 34,
+  length: 35,
 } as const
 
 /** How long a thread looks for a message before it sleeps, where they follow each other within {@link SOON_MS}. */

@@ -21,7 +21,10 @@ import { Transactions } from './transactions.ts'
 export interface CloseOptions {
   /** Whether what waits is run first; otherwise it rejects with {@link ClosedError}. @default true */
   drain?: boolean
-  /** How long to wait for that, in milliseconds, before the threads are ended where they stand. @default Infinity */
+  /**
+   * How long to wait for that, in milliseconds. Then the threads end after the statement they are in, at most about a
+   * second later: SQLite cannot be interrupted, so one that takes longer is left behind. @default Infinity
+   */
   timeoutMs?: number
 }
 

@@ -24,6 +24,7 @@ export async function* streamRows<TRow>(
   try {
     for (let rows = await source.next(); rows; rows = await source.next()) {
       for (const row of rows) {
+        source.startIdling()
         yield row as TRow
         source.throwIfFailed()
       }
@@ -59,11 +60,13 @@ class RowSource implements RowSink {
   readonly #lease: ReaderLease
   readonly #operation: Operation
   readonly #idleMs: number
-  readonly #chunks = new Fifo<{ rows: unknown[]; isAhead: boolean }>()
+  readonly #chunks = new Fifo<unknown[]>()
+  /** Chunks that came ahead of the outcome, and that the thread does not know to be taken. */
+  #chunksAhead = 0
   #idleTimer: NodeJS.Timeout | undefined
   #wake: (() => void) | undefined
   #isComplete = false
-  #isClosed = false
+  #isReleased = false
   #error: unknown
 
   constructor(lease: ReaderLease, init: OperationInit, idleMs: number) {
@@ -83,22 +86,27 @@ class RowSource implements RowSink {
   }
 
   rows(rows: unknown[], isAhead: boolean): void {
-    this.#chunks.push({ rows, isAhead })
+    this.#chunks.push(rows)
+    if (isAhead) this.#chunksAhead += 1
     this.#wake?.()
   }
 
   /** The next chunk, or undefined after the last. @throws why there is none. */
   async next(): Promise<unknown[] | undefined> {
-    clearTimeout(this.#idleTimer)
+    this.#stopIdling()
     while (this.#chunks.size === 0 && !this.#isComplete && this.#error === undefined)
       await new Promise<void>((resolve) => (this.#wake = resolve))
     this.throwIfFailed()
-    const chunk = this.#chunks.shift()
-    if (!chunk) return undefined
-    if (chunk.isAhead) this.#lease.thread.takeChunks(1)
-    if (this.#idleMs !== Infinity)
-      this.#idleTimer = setTimeout(() => this.fail(tooIdle(this.#idleMs)), this.#idleMs).unref()
-    return chunk.rows
+    const rows = this.#chunks.shift()
+    if (this.#chunksAhead > 0) this.#takeChunks(1)
+    return rows
+  }
+
+  /** Says that the consumer has a row, and from now on takes nothing until it asks for the next. */
+  startIdling(): void {
+    if (this.#idleMs === Infinity || this.#isReleased) return
+    if (this.#idleTimer) this.#idleTimer.refresh()
+    else this.#idleTimer = setTimeout(() => this.fail(tooIdle(this.#idleMs)), this.#idleMs).unref()
   }
 
   throwIfFailed(): void {
@@ -112,23 +120,39 @@ class RowSource implements RowSink {
     this.#wake?.()
   }
 
-  /** Gives the connection back; a statement that still runs is stopped between two rows. */
+  /** Drops what is not taken; a statement that still runs is stopped between two rows. */
   close(): void {
-    clearTimeout(this.#idleTimer)
-    if (this.#isClosed) return // its connection may be another's by now
-    this.#isClosed = true
-    const { thread } = this.#lease
-    thread.takeChunks(this.#chunks.drain().filter(({ isAhead }) => isAhead).length)
+    this.#chunks.drain()
+    if (this.#isReleased) return
     if (!this.#operation.isSettled) {
       this.#operation.isSettled = true
-      thread.abort(this.#operation)
+      this.#lease.thread.abort(this.#operation)
     }
-    this.#lease.release()
+    this.#release()
   }
 
   #complete(): void {
     this.#isComplete = true
+    this.#release()
     this.#wake?.()
+  }
+
+  /** Gives the connection back; from now on it may be another's. */
+  #release(): void {
+    this.#isReleased = true
+    this.#stopIdling()
+    this.#takeChunks(this.#chunksAhead)
+    this.#lease.release()
+  }
+
+  #takeChunks(count: number): void {
+    this.#chunksAhead -= count
+    this.#lease.thread.takeChunks(count)
+  }
+
+  #stopIdling(): void {
+    clearTimeout(this.#idleTimer)
+    this.#idleTimer = undefined
   }
 }
 

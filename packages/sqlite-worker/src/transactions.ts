@@ -94,6 +94,7 @@ export class Transactions implements Nesting {
     let ending: Promise<void> | undefined
     const commit = async () => {
       if (ending || lane.ended) throw lane.abortReason ?? alreadyEnded()
+      this.#engine.ending = lane
       ending = this.#commit(run).catch(async (error: unknown) => {
         await this.#rollBack(run)
         throw error
@@ -104,7 +105,11 @@ export class Transactions implements Nesting {
       ending ??= this.#rollBack(run)
       await ending.catch(() => {}) // a commit under way ends as it will
     }
-    lane.aborted.catch(rollback)
+    lane.aborted.catch((error: unknown) => {
+      const isForgotten = !ending && error instanceof TransactionError
+      if (isForgotten) this.#engine.refuse(error) // by its timeout; nobody may ever ask
+      return rollback()
+    })
     return new OpenTransaction({ engine: this.#engine, nesting: this, lane, commit, rollback })
   }
 
@@ -204,6 +209,7 @@ export class Transactions implements Nesting {
   }
 
   #abort(lane: Lane, error: Error): void {
+    if (lane.ended) return // its COMMIT is on its way
     lane.abort(error)
     this.#engine.schedule()
   }

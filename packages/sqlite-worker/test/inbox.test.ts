@@ -213,7 +213,8 @@ function openInbox(maySpin: boolean, handle: (message: ToWorker) => void | Promi
   const memory = new Int32Array(new SharedArrayBuffer(4 * Shared.length))
   const { port1, port2 } = new MessageChannel()
   onTestFinished(() => port1.close())
-  new Inbox(port2, new SharedState(memory.buffer), maySpin, handle).open()
+  const shared = new SharedState(memory.buffer)
+  new Inbox(port2, { shared, maySpin, handle, close: () => port2.close() }).open()
   const post = (file: string): void => {
     port1.postMessage({ type: 'load', file } satisfies ToWorker)
     Atomics.add(memory, Shared.messagesSent, 1)

@@ -159,14 +159,19 @@ export class Lane implements Line {
     return token
   }
 
-  /** Rejects all that waits in this lane and rolls it back. Its operations under way finish as they will. */
+  /**
+   * Rejects all that waits in this lane, its end included, and rolls it back unless it has ended. Its operations under
+   * way finish as they will.
+   */
   abort(error: Error): void {
-    if (this.#ended) return
     for (const entry of this.#entries.drain()) {
       if (entry instanceof Lane) entry.abort(error)
       else this.#settle.failed(entry, error)
     }
-    if (!this.parent) return // the outermost lane goes on
+    if (!this.parent || this.#ended) return // the outermost lane goes on
+    // what was not sent was drained, with the BEGINs around it that travel along
+    for (let lane: Lane | undefined = this; this.#begun && lane && !lane.isSent; lane = lane.parent)
+      lane.#begun = false
     this.end('rollback')
     this.abortReason = error
     this.#granted.reject(error)

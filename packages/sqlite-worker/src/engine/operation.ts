@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { HookEvent } from '../hooks.ts'
 import type { Control, Int64Mode, StoredValue, WireParams } from '../protocol.ts'
 import type { Token } from '../token.ts'
@@ -107,6 +108,24 @@ function bytesOf(params: WireParams): number {
 
 function payloadBytes(payload: unknown): number {
   if (typeof payload === 'string') return payload.length
-  if (!Array.isArray(payload)) return 64
+  if (!Array.isArray(payload)) return cloneBytes(payload)
   return (payload as BatchStep[]).reduce((sum, { sql, params }) => sum + sql.length + bytesOf(params), 0)
+}
+
+/** Sums up what a value weighs that can be cloned, as the arguments of a procedure can. */
+function cloneBytes(payload: unknown): number {
+  const seen = new Set<unknown>()
+  const rest = [payload]
+  let bytes = 0
+  while (rest.length > 0) {
+    const value = rest.pop()
+    bytes += typeof value === 'string' ? value.length : 8
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue
+    seen.add(value)
+    if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) bytes += value.byteLength
+    else if (types.isMap(value)) for (const entry of value) rest.push(...entry)
+    else if (types.isSet(value)) for (const item of value) rest.push(item)
+    else for (const item of Object.values(value)) rest.push(item)
+  }
+  return bytes
 }

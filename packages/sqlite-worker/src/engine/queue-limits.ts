@@ -65,6 +65,7 @@ export class QueueLimits {
     this.size -= 1
     if (this.size === 0) this.#keepAlive.release()
     this.bytes -= operation.bytes
+    this.#dropDone()
     if (this.#whenReady.length > 0 && this.hasRoom) for (const resolve of this.#whenReady.splice(0)) resolve()
   }
 
@@ -78,17 +79,21 @@ export class QueueLimits {
   /** Gives up what waited for too long; looks again when the oldest of the rest will have. */
   #check(): void {
     const { queueTimeoutMs } = this.#options
-    for (let oldest = this.#waiting.peek(); oldest; oldest = this.#waiting.peek()) {
+    for (let oldest = this.#dropDone(); oldest; oldest = this.#dropDone()) {
       const leftMs = oldest.queuedAt + queueTimeoutMs - performance.now()
-      if (!oldest.isSent && !oldest.isSettled) {
-        if (leftMs > 0) {
-          this.#timer = this.#checkAfter(leftMs)
-          return
-        }
-        this.#giveUp(oldest, waitedTooLong(queueTimeoutMs))
+      if (leftMs > 0) {
+        this.#timer = this.#checkAfter(leftMs)
+        return
       }
-      this.#waiting.shift()
+      this.#giveUp(oldest, waitedTooLong(queueTimeoutMs))
     }
+  }
+
+  /** Lets go of those that wait no more; returns the oldest that does. */
+  #dropDone(): Operation | undefined {
+    let oldest = this.#waiting.peek()
+    for (; oldest && (oldest.isSent || oldest.isSettled); oldest = this.#waiting.peek()) this.#waiting.shift()
+    return oldest
   }
 }
 

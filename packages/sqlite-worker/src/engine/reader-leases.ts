@@ -66,6 +66,7 @@ export class ReaderLeases {
   fail(error: Error): void {
     this.#death ??= error
     for (const { reject } of this.#requests.drain()) reject(error)
+    this.#whenIdle?.()
   }
 
   /** Rejects who waits, and asks the holders to end. */

@@ -210,7 +210,7 @@ export class Readers {
       this.#ready.shift()
       if (!next.isSettled) operations.push(next)
       else this.#parts.settle.fulfilled(next, undefined)
-      if (isSlow) break
+      if (isSlow && operations.length > 0) break
     }
     return operations
   }
@@ -223,12 +223,10 @@ export class Readers {
   }
 
   #start(): void {
-    const ifUsed = (act: () => void) => {
-      if (!reader.isWedged) act()
-    }
+    const { settle } = this.#parts
     const thread = this.#parts.start({
-      fulfilled: (operation, value) => ifUsed(() => this.#parts.settle.fulfilled(operation, value)),
-      failed: (operation, error) => ifUsed(() => this.#parts.settle.failed(operation, error)),
+      fulfilled: (operation, value) => settle.fulfilled(operation, value),
+      failed: (operation, error) => settle.failed(operation, error),
       ready: () => {
         reader.isOpen = true
         this.#pump()
@@ -263,7 +261,6 @@ export class Readers {
     reader.isWedged = true
     this.#readers.delete(reader)
     this.#wedged.add(reader)
-    reader.thread.hold(false)
     this.#requeue(reader)
     this.#schedule()
   }
@@ -276,11 +273,10 @@ export class Readers {
 
   /** Puts reads that a thread will not answer back in line; reading twice does no harm. */
   #requeue({ thread }: Reader): void {
-    for (const { operations, answered } of thread.underWay) {
-      for (const operation of operations.slice(answered)) {
-        operation.rows = undefined
-        this.#ready.push(operation)
-      }
+    for (const operation of thread.forsake()) {
+      operation.rows = undefined
+      if (this.#death) this.#parts.settle.failed(operation, deathOf(this.#death.cause))
+      else this.#ready.push(operation)
     }
   }
 
@@ -288,14 +284,9 @@ export class Readers {
     this.#wedged.delete(reader)
     if (!this.#readers.delete(reader)) return
     const delayMs = this.#death ? undefined : this.#parts.respawn.nextDelayMs()
-    if (delayMs === undefined) {
-      for (const { operations, answered } of reader.thread.underWay)
-        for (const operation of operations.slice(answered))
-          this.#parts.settle.failed(operation, deathOf(cause))
-      if (!this.#death) this.fail(cause)
-      return
-    }
+    if (delayMs === undefined && !this.#death) this.fail(cause)
     this.#requeue(reader)
+    if (delayMs === undefined) return
     this.#parts.restarting(cause, delayMs)
     this.#restartTimer ??= setTimeout(() => {
       this.#restartTimer = undefined

@@ -1,5 +1,6 @@
-import { firstKeyword } from '../first-keyword.ts'
+import { verbOf } from '../first-keyword.ts'
 import { statementsOf } from '../sql/script.ts'
+import { KnownTexts } from './known-texts.ts'
 
 /**
  * Where a statement may run: `read` on any connection; `write` on the writer's; `pin` on the writer's too, after which
@@ -7,15 +8,12 @@ import { statementsOf } from '../sql/script.ts'
  */
 export type Route = 'read' | 'write' | 'pin'
 
-/** Texts whose route is remembered. */
-const MAX_KNOWN = 1000
-const known = new Map<string, Route>()
+const known = new KnownTexts<Route>()
 
 /** By its text alone, and rather the writer than a reader. */
 export function routeOf(sql: string): Route {
   const route = known.get(sql)
   if (route) return route
-  if (known.size >= MAX_KNOWN) known.clear()
   const found = findRoute(sql)
   known.set(sql, found)
   return found
@@ -37,15 +35,12 @@ const PINS =
 /** What differs from connection to connection: the statement before, and what a pragma says. */
 const OWN_STATE =
   /\b(?:last_insert_rowid|changes|total_changes|load_extension)\s*\(|\bpragma_|\btemp\b|\bsqlite_temp_/i
-const WRITES = /\b(?:insert|update|delete|replace)\b/i
 
 function findRoute(sql: string): Route {
-  switch (firstKeyword(sql)) {
+  switch (verbOf(sql)) {
     case 'SELECT':
     case 'VALUES':
       return OWN_STATE.test(sql) ? 'write' : 'read'
-    case 'WITH':
-      return OWN_STATE.test(sql) || WRITES.test(sql) ? 'write' : 'read'
     case 'ATTACH':
     case 'DETACH':
     case 'CREATE':

@@ -41,8 +41,9 @@ export interface Batch extends SentBatch {
   readonly sentAt: number
 }
 
-/** How long a thread may take to end where it stands. */
+/** How long a thread may take to notice that it is to end, and then to be stopped. */
 const ENDING_MS = 1000
+const TERMINATING_MS = 250
 
 let addonLoaded = false
 
@@ -57,6 +58,9 @@ export class Thread {
   readonly #watch = new ReplyWatch(() => this.#underWay.length > 0)
   #batches = 0
   #isOver = false
+  /** Whether what it says is not heard any more. */
+  #isDead = false
+  #isForsaken = false
   readonly exited: Promise<void>
 
   constructor({ workerUrl, int64, ...config }: ThreadInit, events: ThreadEvents) {
@@ -141,17 +145,39 @@ export class Thread {
     await this.exited
   }
 
-  /** Ends the thread where it stands. One within a native call ends after that only: it counts as dead, and is not waited for. */
+  /**
+   * Ends the thread after the statement it is in; it answers nothing more. What does not end within a second is
+   * JavaScript of the user, which can be stopped where it stands, or a native call, which cannot: that thread counts as
+   * dead, and is not waited for. (To `terminate()` one that is soon done would crash the process when better-sqlite3 throws.)
+   */
   async kill(): Promise<void> {
-    const isGone = await Promise.race([this.#worker.terminate().then(() => true), elapsed(ENDING_MS)])
-    if (isGone) return
+    Atomics.store(this.#memory, Shared.stop, 1)
+    Atomics.notify(this.#memory, Shared.stop)
+    Atomics.notify(this.#memory, Shared.chunksTaken)
+    this.hold(true)
+    this.post({ type: 'close' })
+    if (await this.#endsWithin(ENDING_MS)) return
+    void this.#worker.terminate()
+    if (await this.#endsWithin(TERMINATING_MS)) return
     this.hold(false)
-    this.#die(
-      new Error(`The thread was within a call that had not ended ${ENDING_MS} ms after it was told to`),
-    )
+    this.#die(new Error('The thread was within a call that did not end'))
+  }
+
+  async #endsWithin(ms: number): Promise<boolean> {
+    return Promise.race([this.exited.then(() => true), elapsed(ms)])
+  }
+
+  /** What it was sent and has not answered. It answers none of it any more, and looks at no more of it than it must. */
+  forsake(): Operation[] {
+    this.#isForsaken = true
+    this.hold(false)
+    const rest = this.#underWay.flatMap(({ operations, answered }) => operations.slice(answered))
+    for (const operation of rest) this.abort(operation)
+    return rest
   }
 
   #receive(message: FromWorker): void {
+    if (this.#isDead) return
     switch (message.type) {
       case 'reply':
         return this.#answer(message)
@@ -159,7 +185,7 @@ export class Thread {
         const batch = this.#underWay[0]
         if (!batch) return
         const operation = batch.operations[message.index]
-        this.#results.chunk(batch, message)
+        if (!this.#isForsaken) this.#results.chunk(batch, message)
         if (!operation?.sink || operation.isSettled) this.takeChunks(1) // a stream takes its own
         return
       }
@@ -181,11 +207,12 @@ export class Thread {
       if (this.#underWay.length === 0) this.hold(false)
     }
     this.#events.answered(message, batch) // which may send the next batch before callers run
-    this.#results.deliver(batch, message)
+    if (!this.#isForsaken) this.#results.deliver(batch, message)
     if (message.isLast) this.#results.forget(batch.forget)
   }
 
   #die(cause: unknown): void {
+    this.#isDead = true
     if (this.#isOver) return
     this.#isOver = true
     this.#events.died(cause)

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3'
-import { sleep } from './shared.ts'
+import type { SharedState } from './shared.ts'
 
 /**
  * How long SQLite itself waits for a lock, in milliseconds. It polls at set times, so that waiting processes stay in
@@ -11,10 +11,12 @@ const MAX_PAUSE_MS = 25
 /** Tries again what found the file locked by another process, as long as the batch may wait. */
 export class BusyRetry {
   readonly #timeoutMs: number
+  readonly #shared: SharedState
   #deadline = 0
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, shared: SharedState) {
     this.#timeoutMs = timeoutMs
+    this.#shared = shared
   }
 
   /** Starts the clock for a batch: its operations were sent together, so they wait together. */
@@ -28,8 +30,8 @@ export class BusyRetry {
       try {
         return attempt()
       } catch (error) {
-        if (!isBusy(error) || performance.now() >= this.#deadline) throw error
-        sleep(1 + Math.random() * MAX_PAUSE_MS)
+        if (!isBusy(error) || this.#shared.isStopped || performance.now() >= this.#deadline) throw error
+        this.#shared.sleep(1 + Math.random() * MAX_PAUSE_MS)
       }
     }
   }

@@ -53,6 +53,7 @@ export class Executor {
     const batch = new Batch(message)
     let lastReply = performance.now()
     for (let index = 0; index < batch.count;) {
+      if (shared.isStopped) return
       if (
         index > batch.outcomes.sent &&
         (this.#mayTakeLong(batch, index) || performance.now() - lastReply > REPLY_MS)
@@ -88,18 +89,21 @@ export class Executor {
 
   /** Runs operations [from, to) in one transaction; each outcome is the one it would have had alone. */
   #runGroup(batch: Batch, from: number, to: number): number {
-    const killers = new Set<number>()
+    const killers: Killers = new Map()
     for (let replay = 0; replay <= MAX_REPLAYS; replay++) {
       const end = this.#tryGroup(batch, from, to, killers)
       if (end !== undefined) return end
+      batch.outcomes.undo(from)
       if (killers.size === replay) break // no statement rolled it back: a deferred key or COMMIT stood in the way
     }
-    for (let index = from; index < to; index++) if (!killers.has(index)) this.#runAlone(batch, index)
+    for (let index = from; index < to; index++) {
+      if (!this.#isKiller(batch, index, killers)) this.#runAlone(batch, index)
+    }
     return to
   }
 
   /** One attempt; returns the end of what was committed, or undefined with everything rolled back. */
-  #tryGroup(batch: Batch, from: number, to: number, killers: Set<number>): number | undefined {
+  #tryGroup(batch: Batch, from: number, to: number, killers: Killers): number | undefined {
     const { schema, busy } = this.#parts
     try {
       busy.run(() => this.#begin.run())
@@ -109,28 +113,40 @@ export class Executor {
       return to // alone, each would wait for the same lock again
     }
     if (this.#mayNotGroup()) {
-      this.#rollback()
+      this.#db.exec('ROLLBACK')
       return undefined
     }
     const deadline = performance.now() + GROUP_MS
     let index = from
+    let killed = 0
     for (; index < to; index++) {
-      if (killers.has(index)) continue
+      if (this.#isKiller(batch, index, killers)) {
+        killed += 1
+        continue
+      }
       if (index > from && (index & 15) === 0 && performance.now() > deadline) break
       this.#attempt(batch, index)
       if (!this.#db.inTransaction) {
-        killers.add(index)
+        killers.set(index, batch.outcomes.failureOf(index) ?? LEASE_GONE)
         return undefined
       }
     }
     try {
-      this.#commit.run()
+      if (!this.#parts.shared.isStopped) this.#commit.run() // nobody would be told, and others may write by now
+      else this.#rollback()
     } catch {
       this.#rollback()
       return undefined
     }
-    batch.outcomes.group(index - from - killers.size)
+    batch.outcomes.group(index - from - killed)
     return index
+  }
+
+  /** Whether an operation rolled its group back before; what it came to then is its outcome. */
+  #isKiller(batch: Batch, index: number, killers: Killers): boolean {
+    const failure = killers.get(index)
+    if (failure) batch.outcomes.failure(index, failure)
+    return failure !== undefined
   }
 
   #mayNotGroup(): boolean {
@@ -192,6 +208,9 @@ export class Executor {
     }
   }
 }
+
+/** Operations that roll their group back, and why they failed. */
+type Killers = Map<number, FailurePayload>
 
 const LEASE_GONE: FailurePayload = {
   kind: 'transaction-gone',

@@ -1,9 +1,19 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { nextTurn } from '../event-loop.ts'
 import { SPIN_MS, SOON_MS, type ToWorker } from '../protocol.ts'
 import type { SharedState } from './shared.ts'
 
 /** The event loop of the thread has its turn at least this often. */
 const MAX_AWAY_MS = 50
+
+export interface InboxParts {
+  readonly shared: SharedState
+  /** Whether it may look for messages where it could sleep. */
+  readonly maySpin: boolean
+  readonly handle: Handle
+  /** Called in place of `handle` once the thread is to end; may be called again. */
+  readonly close: () => void
+}
 
 /** Returns a promise when the messages behind it have to wait. */
 type Handle = (message: ToWorker) => void | Promise<void>
@@ -19,17 +29,19 @@ export class Inbox {
   readonly #port: MessagePort
   readonly #shared: SharedState
   readonly #handle: Handle
+  readonly #close: () => void
   readonly #maySpin: boolean
   #received = 0
   #sleptAt = 0
   /** What the next message has to wait for. */
   #underWay: Promise<void> | undefined
 
-  constructor(port: MessagePort, shared: SharedState, maySpin: boolean, handle: Handle) {
+  constructor(port: MessagePort, { shared, maySpin, handle, close }: InboxParts) {
     this.#port = port
     this.#shared = shared
     this.#maySpin = maySpin
     this.#handle = handle
+    this.#close = close
   }
 
   /** Begins to hand messages on. */
@@ -43,6 +55,7 @@ export class Inbox {
   }
 
   #receive(message: ToWorker): void {
+    if (this.#shared.isStopped) return this.#close() // whatever comes before
     this.#received = (this.#received + 1) | 0
     const result = this.#underWay ? this.#underWay.then(() => this.#handle(message)) : this.#handle(message)
     if (result) this.#waitFor(result)
@@ -62,7 +75,7 @@ export class Inbox {
       const next = receiveMessageOnPort(this.#port)
       if (next) this.#receive(next.message as ToWorker)
       // returning does not do: the port calls again at once, up to a thousand times, if it has a message by then
-      if (performance.now() > until && !this.#underWay) this.#waitFor(turnOfTheEventLoop())
+      if (performance.now() > until && !this.#underWay) this.#waitFor(nextTurn())
     }
   }
 
@@ -72,8 +85,4 @@ export class Inbox {
     while (performance.now() < until)
     return false
   }
-}
-
-async function turnOfTheEventLoop(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
 }

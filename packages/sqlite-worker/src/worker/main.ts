@@ -1,6 +1,6 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { Database } from 'better-sqlite3'
-import type { BatchMessage, FromWorker, ThreadConfig, ToWorker } from '../protocol.ts'
+import type { FromWorker, ReplyMessage, ThreadConfig, ToWorker } from '../protocol.ts'
 import { backUp } from './backup.ts'
 import { BusyRetry } from './busy.ts'
 import { Executor } from './executor.ts'
@@ -21,6 +21,9 @@ const port = parentPort
 if (!port)
   throw new Error('This file is the worker thread of @outrider/sqlite-worker and is not to be imported')
 
+/** What keeps a closed thread is let go after this time. */
+const LINGER_MS = 100
+
 const post = (message: FromWorker) => port.postMessage(message)
 
 function createExecutor(
@@ -36,33 +39,39 @@ function createExecutor(
   const reads = new Reads(db, shared, post)
   const writes = new Writes(db, reads)
   const operations = new Operations({ db, schema, statements, reads, writes, procedures, shared, slowMs })
-  const parts = { db, statements, operations, reads, schema, busy, shared, reply: post, maxCount }
+  const reply = (message: ReplyMessage) => {
+    if (!shared.isStopped) post(message)
+  }
+  const parts = { db, statements, operations, reads, schema, busy, shared, reply, maxCount }
   return readonly ? new ReaderExecutor(parts) : new Executor(parts)
 }
 
 function serve(port: MessagePort, config: ThreadConfig): void {
   const shared = new SharedState(config.shared)
-  const busy = new BusyRetry(config.busyTimeoutMs)
+  const busy = new BusyRetry(config.busyTimeoutMs, shared)
   const db = openDatabase(config, busy)
   const procedures = new Procedures()
   const executor = createExecutor(db, config, shared, busy, procedures)
   post({ type: 'ready', wal: db.pragma('journal_mode', { simple: true }) === 'wal' })
 
-  const run = (message: BatchMessage) => executor.run(message)
+  const close = () => {
+    db.close()
+    port.close()
+    setTimeout(() => process.exit(), LINGER_MS).unref() // a module of procedures may have left a timer or a socket
+  }
   const handle = (message: ToWorker): void | Promise<void> => {
     switch (message.type) {
       case 'batch':
-        return run(message)
+        return executor.run(message)
       case 'load':
         return procedures.load(message.file)
       case 'backup':
         return backUp(db, message.path, post)
       case 'close':
-        db.close()
-        port.close()
+        return close()
     }
   }
-  new Inbox(port, shared, config.maySpin, handle).open()
+  new Inbox(port, { shared, maySpin: config.maySpin, handle, close }).open()
 }
 
 try {

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { Control, Outcome, type StoredValue, type WireParams } from '../protocol.ts'
 import type { Batch } from './batch.ts'
 import { StepFailure, WorkerFailure } from './failure.ts'
-import type { Prepared, SingleParams } from './prepared.ts'
+import type { Kind, Prepared, SingleParams } from './prepared.ts'
 import type { ProcedureCall, Procedures } from './procedures.ts'
 import type { ReadResult, Reads } from './reads.ts'
 import type { Schema } from './schema.ts'
@@ -38,10 +38,17 @@ export class Operations {
   /** Whether it may share a transaction with its neighbours. What cannot be prepared runs alone and says why. */
   isGroupable(batch: Batch, index: number): boolean {
     const code = batch.code(index)
+    if (code >= 0) return this.#isOf(code, 'group')
+    return code === Control.batch ? this.#areOf(batch.payload(index), 'group') : code === Control.nothing
+  }
+
+  #areOf(steps: unknown, kind: Kind): boolean {
+    return stepsOf(steps).every(({ id }) => this.#isOf(id, kind))
+  }
+
+  #isOf(id: number, kind: Kind): boolean {
     try {
-      if (code >= 0) return this.#parts.statements.get(code).kind === 'group'
-      if (code !== Control.batch) return code === Control.nothing
-      return stepsOf(batch.payload(index)).every(({ id }) => this.#parts.statements.get(id).kind === 'group')
+      return this.#parts.statements.get(id).kind === kind
     } catch {
       return false
     }
@@ -94,7 +101,8 @@ export class Operations {
   #runPayload(batch: Batch, index: number, code: number): void {
     const payload = batch.payload(index)
     const { schema } = this.#parts
-    const value = this.#inTransaction(() => {
+    const begin = code === Control.batch && this.#areOf(payload, 'read') ? 'BEGIN' : 'BEGIN IMMEDIATE'
+    const value = this.#inTransaction(begin, () => {
       if (code === Control.batch)
         return { batch: stepsOf(payload).map((step, at) => this.#runStep(step, at)) }
       if (code === Control.call)
@@ -125,11 +133,11 @@ export class Operations {
     return { kind: Outcome.write, ...write, returned: returned && plain(returned) }
   }
 
-  /** All or nothing: a savepoint inside a transaction, else one that has the write lock from the start. */
-  #inTransaction<T>(run: () => T): T {
+  /** All or nothing: a savepoint inside a transaction, else one of its own. */
+  #inTransaction<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', run: () => T): T {
     const { db, writes } = this.#parts
     if (db.inTransaction) return writes.atomically(run)
-    db.exec('BEGIN IMMEDIATE')
+    db.exec(begin)
     try {
       const result = run()
       if (!db.inTransaction) throw endedItself()

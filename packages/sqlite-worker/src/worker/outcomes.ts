@@ -19,16 +19,13 @@ export interface DetailedWrite extends Omit<WritePayload, 'returned'> {
   readonly returned: ReadResult | undefined
 }
 
-/** Collects what became of each operation of a batch. A later outcome of the same operation replaces the earlier. */
+/** Collects what became of each operation of a batch, in order. */
 export class Outcomes {
   readonly #writes: Numbers
-  readonly #others = new Map<number, Detailed>()
+  readonly #others: (readonly [index: number, detailed: Detailed])[] = []
   #groups: number[] = []
   #times: number[] = []
   #sent = 0
-  /** The operation whose outcome came last, and whether none came after one of a later operation. */
-  #latest = -1
-  #isInOrder = true
 
   constructor(count: number) {
     this.#writes = doubles(2 * count)
@@ -40,7 +37,6 @@ export class Outcomes {
   }
 
   write(index: number, changes: number, lastInsertRowid: number): void {
-    if (this.#others.size > 0) this.#others.delete(index)
     this.#writes[2 * index] = changes
     this.#writes[2 * index + 1] = lastInsertRowid
   }
@@ -61,9 +57,15 @@ export class Outcomes {
     this.#note(index, { kind: Outcome.failure, failure })
   }
 
+  /** Of the operation that came last. */
   failureOf(index: number): FailurePayload | undefined {
-    const detailed = this.#others.get(index)
-    return detailed?.kind === Outcome.failure ? detailed.failure : undefined
+    const last = this.#others.at(-1)
+    return last?.[0] === index && last[1].kind === Outcome.failure ? last[1].failure : undefined
+  }
+
+  /** Forgets what became of the operations from an index on: they are undone, and run again. */
+  undo(from: number): void {
+    while ((this.#others.at(-1)?.[0] ?? -1) >= from) this.#others.pop()
   }
 
   group(size: number): void {
@@ -78,8 +80,7 @@ export class Outcomes {
   reply(to: number, isLast: boolean): ReplyMessage {
     const from = this.#sent
     const others: unknown[] = []
-    for (const [index, detailed] of this.#ordered()) encode(others, index, detailed)
-    this.#others.clear()
+    for (const [index, detailed] of this.#others.splice(0)) encode(others, index, detailed)
     const message: ReplyMessage = {
       type: 'reply',
       isLast,
@@ -96,14 +97,7 @@ export class Outcomes {
   }
 
   #note(index: number, detailed: Detailed): void {
-    if (index < this.#latest) this.#isInOrder = false
-    this.#latest = index
-    this.#others.set(index, detailed)
-  }
-
-  /** By operation: one that was run again may have come to another kind of outcome after those behind it. */
-  #ordered(): Iterable<[number, Detailed]> {
-    return this.#isInOrder ? this.#others : [...this.#others].toSorted(([a], [b]) => a - b)
+    this.#others.push([index, detailed])
   }
 }
 

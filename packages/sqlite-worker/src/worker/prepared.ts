@@ -1,4 +1,5 @@
 import type { Statement } from 'better-sqlite3'
+import { verbOf } from '../first-keyword.ts'
 import type { Int64Mode, StoredValue } from '../protocol.ts'
 
 /**
@@ -42,7 +43,7 @@ export class Prepared {
     this.kind = kind
     this.isChange = isChange
     this.int64 = int64
-    this.inserts = /\b(?:insert|replace)\b/i.test(sql)
+    this.inserts = ['INSERT', 'REPLACE'].includes(verbOf(sql))
     this.isRandom = /\brandom(?:blob)?\b/i.test(sql)
     this.#hasStar = sql.replaceAll(/\(\s*\*\s*\)/g, '').includes('*')
     if (!statement.reader) return

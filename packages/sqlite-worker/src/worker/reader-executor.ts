@@ -40,7 +40,7 @@ export class ReaderExecutor {
     const batch = new Batch(message)
     const isShared = batch.count > 1
     if (isShared) this.#openSnapshot()
-    for (let index = 0; index < batch.count; index++) {
+    for (let index = 0; index < batch.count && !shared.isStopped; index++) {
       if (index > batch.outcomes.sent && statements.mayBeSlow(batch.code(index)))
         reply(batch.outcomes.reply(index, false))
       this.#run(batch, index)

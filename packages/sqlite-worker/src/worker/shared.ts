@@ -19,13 +19,27 @@ export class SharedState {
     this.#firstWord = this.#firstWord === Shared.abortedBits ? Shared.abortedBits + half : Shared.abortedBits
   }
 
+  /** Whether this thread is to end as soon as it can, without an answer to what it runs. */
+  get isStopped(): boolean {
+    return Atomics.load(this.#memory, Shared.stop) !== 0
+  }
+
+  /** Blocks this thread for some milliseconds, or until it is to end. */
+  sleep(ms: number): void {
+    Atomics.wait(this.#memory, Shared.stop, 0, ms)
+  }
+
   /** How many messages were sent to this thread, modulo 2^32. */
   get messagesSent(): number {
     return Atomics.load(this.#memory, Shared.messagesSent)
   }
 
+  /** Whether nobody waits for an operation of the current batch. */
   isAborted(index: number): boolean {
-    return (Atomics.load(this.#memory, this.#firstWord + (index >> 5)) & (1 << (index & 31))) !== 0
+    return (
+      this.isStopped ||
+      (Atomics.load(this.#memory, this.#firstWord + (index >> 5)) & (1 << (index & 31))) !== 0
+    )
   }
 
   /** Counts a chunk, once the receiver has room for it. Blocks this thread; returns false when it was given up. */
@@ -39,11 +53,4 @@ export class SharedState {
     this.#chunksSent = (this.#chunksSent + 1) | 0
     return true
   }
-}
-
-const nobodyWakes = new Int32Array(new SharedArrayBuffer(4))
-
-/** Blocks this thread for some milliseconds. */
-export function sleep(ms: number): void {
-  Atomics.wait(nobodyWakes, 0, 0, ms)
 }
