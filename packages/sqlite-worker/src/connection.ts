@@ -164,25 +164,31 @@ export abstract class Connection {
    * on a connection of its own and sees the database as it was when the first row was asked for. Leaving the loop ends
    * it. Inside a transaction, on `':memory:'` and with ATTACH or temporary tables the rows are read at once instead.
    *
-   * Its iterator rejects as {@link execute} does, and with {@link StreamError} when no rows were taken for
-   * `maxStreamIdleMs`.
+   * Its iterator rejects as {@link execute} does, and with {@link StreamError} when no row was taken for
+   * `maxStreamIdleMs` while there were more to read.
    */
   stream<TRow extends object = Row>(
     sql: string,
     params?: Params,
     options: ExecuteOptions = {},
   ): AsyncIterableIterator<TRow> {
-    const lane = this.#laneNow()
-    const init = this.#statement(sql, params, options)
-    return lane === this.#engine.root && this.#engine.mayStream(sql)
-      ? streamRows<TRow>(this.#engine, init, options)
-      : rowsOf(this.#engine.submit<TRow[]>(lane, init, options))
+    let lane: Lane | undefined
+    try {
+      lane = this.#laneNow()
+      const init = this.#statement(sql, params, options)
+      if (lane === this.#engine.root && this.#engine.mayStream(sql))
+        return streamRows<TRow>(this.#engine, init, options)
+      return rowsOf(this.#engine.submit<TRow[]>(lane, init, options))
+    } catch (error) {
+      return rowsOf(this.#engine.refuse<TRow[]>(error, lane))
+    }
   }
 
   /**
    * Functions of a module, called in the thread of the writer with the connection and then their arguments: many
    * statements without a message for each. Each call is a transaction of its own, or a savepoint inside one. They must
-   * be synchronous; arguments and results are cloned.
+   * be synchronous; arguments and results are cloned. Reads go on in other threads, which do not see a temporary table
+   * or an attached database of a procedure: read those with `consistency: 'writer'`.
    *
    * Calls reject with {@link ProcedureError} when the function throws.
    *

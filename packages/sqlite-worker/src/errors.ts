@@ -149,13 +149,13 @@ export class WorkerDiedError extends SqliteWorkerError {
   /** False when the operation had not been sent to the thread, so that it certainly did not run. */
   readonly maybeCommitted: boolean
 
-  constructor(maybeCommitted: boolean, cause: unknown) {
-    super(
-      maybeCommitted
-        ? 'The SQLite thread died while it ran this operation, which may or may not be committed'
-        : 'The SQLite thread died before it ran this operation',
-      { cause },
-    )
+  constructor(maybeCommitted: boolean, cause: unknown, isLost = false) {
+    const what = maybeCommitted
+      ? 'The SQLite thread died while it ran this operation, which may or may not be committed'
+      : 'The SQLite thread died before it ran this operation'
+    super(isLost ? 'The SQLite thread died, and its database with it, which was in no lasting file' : what, {
+      cause,
+    })
     this.maybeCommitted = maybeCommitted
   }
 }

@@ -22,7 +22,7 @@ export interface HookEvent {
   readonly params: HookParams
   /** The table, where the statement came from `insert()`, `update()`, `delete()` or `select()`. */
   readonly table: string | undefined
-  /** What the statement resolved to: rows, or what a write did. */
+  /** What the statement resolved to: rows, or what a write did. No rows for `stream()`, whose consumer takes them. */
   readonly result: unknown
 }
 

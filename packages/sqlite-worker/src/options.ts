@@ -57,7 +57,7 @@ export interface SqliteWorkerOptions {
   queueTimeoutMs?: number
   /** How long a transaction may hold the writer, in milliseconds, before it is rolled back. `Infinity` waits for ever. @default 30000 */
   transactionTimeoutMs?: number
-  /** Whether a thread that died is started again. @default true */
+  /** Whether a thread that died is started again. Not that of `':memory:'`, whose database is gone. @default true */
   autoReconnect?: boolean
   /** How often a thread is started again that dies without having answered anything, 0 or more. @default 5 */
   maxRetries?: number

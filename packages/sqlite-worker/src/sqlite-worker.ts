@@ -91,7 +91,8 @@ export class SqliteWorker extends Connection implements AsyncDisposable {
   /**
    * Begins a transaction that is ended by hand, with `commit()` or `rollback()`, or by its timeout. Resolves when it is
    * its turn; everything else waits until it has ended. Only calls on what it resolves to belong to it. Prefer
-   * {@link transaction}, which cannot be forgotten.
+   * {@link transaction}, which cannot be forgotten: one that its timeout ends is reported to `onUnobservedError`, and
+   * `commit()` rejects.
    */
   async beginTransaction(options: TransactionOptions = {}): Promise<OpenTransaction> {
     return this.#transactions.begin(options)

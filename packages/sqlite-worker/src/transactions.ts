@@ -95,10 +95,14 @@ export class Transactions implements Nesting {
     const commit = async () => {
       if (ending || lane.ended) throw lane.abortReason ?? alreadyEnded()
       this.#engine.ending = lane
-      ending = this.#commit(run).catch(async (error: unknown) => {
-        await this.#rollBack(run)
-        throw error
-      })
+      ending = this.#commit(run)
+        .catch(async (error: unknown) => {
+          await this.#rollBack(run)
+          throw error
+        })
+        .finally(() => {
+          if (this.#engine.ending === lane) this.#engine.ending = undefined
+        })
       return ending
     }
     const rollback = async () => {

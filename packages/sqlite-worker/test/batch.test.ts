@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { isSqliteWorkerError, type SqliteWorker } from '../src/index.ts'
-import { Outcomes } from '../src/worker/outcomes.ts'
 import { openWorker, temporaryFile } from './fixture.ts'
 
 async function withNames(): Promise<{ worker: SqliteWorker; names: () => Promise<unknown[]> }> {
@@ -164,17 +163,6 @@ describe('batch', () => {
     await worker.batch(Array.from({ length: 1500 }, (_, i) => insert(`n${i}`)).flat())
     const results = await worker.batch(Array.from({ length: 20 }, () => ({ sql: 'SELECT name FROM t' })))
     expect(results.map((rows) => (rows as object[]).length)).toEqual(Array.from({ length: 20 }, () => 1501))
-  })
-})
-
-describe('outcomes', () => {
-  it('are answered in the order of the operations, in whatever order they became known', () => {
-    const outcomes = new Outcomes(3)
-    const failure = { kind: 'sqlite', message: 'no', sqliteCode: undefined } as const
-    outcomes.failure(2, failure) // as when a group is rolled back, and then the first cannot run alone
-    outcomes.failure(0, failure)
-    const { others } = outcomes.reply(3, true)
-    expect(others.filter((value) => typeof value === 'number')).toEqual([0, 1, 2, 1]) // index, kind of outcome
   })
 })
 

@@ -102,7 +102,7 @@ describe('transaction', () => {
   })
 
   it('is rolled back when it takes too long, and says so', async () => {
-    const worker = openWorker({ transactionTimeoutMs: 20 })
+    const worker = openWorker({ transactionTimeoutMs: 20, onUnobservedError: () => {} })
     const db = new Kysely<Database>({ dialect: new SqliteWorkerDialect({ worker }) })
     await createTables(db)
     const stuck = db.transaction().execute(async (trx) => {

@@ -173,17 +173,6 @@ describe('when the writer is killed', () => {
     await worker.backup(temporaryFile())
     expect(worker.queueSize).toBe(0)
   })
-
-  it('a database in memory is a new one, where executeInit has run again', async () => {
-    const worker = openWorker({
-      file: ':memory:',
-      executeInit: ['CREATE TABLE t (n); INSERT INTO t VALUES (0)'],
-      retryDelay: 0,
-    })
-    await worker.insert('t', { n: 1 })
-    await killWriter(worker)
-    expect(await numbers(worker)).toEqual([0])
-  })
 })
 
 describe('the next thread', () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { AbortedError, ClosedError } from '../errors.ts'
 import { nextTurn } from '../event-loop.ts'
 import { Hooks } from '../hooks.ts'
@@ -45,16 +46,20 @@ export class Engine implements Settle {
   /** Operations of the root lane that were queued, and that are done: they end in order. */
   #rootQueued = 0
   #rootDone = 0
+  /** The transaction that was told to commit last, until it has, or something stands in line behind it. */
+  ending: Lane | undefined
   #closing: Promise<void> | undefined
 
   constructor(file: string, options: ResolvedSqliteWorkerOptions) {
-    this.file = file
+    const name = file.trim() // as better-sqlite3 does
+    const isTemporary = name === '' || name === ':memory:'
+    this.file = isTemporary ? name : resolve(name) // once, or a thread that starts later finds another file
     this.options = options
     this.hooks = new Hooks(options.onUnobservedError)
     this.limits = new QueueLimits(options, this.#keepAlive, (operation, error) =>
       this.#giveUp(operation, error),
     )
-    this.#isPinned = file === ':memory:' || options.executeInit.some(pins)
+    this.#isPinned = isTemporary || options.executeInit.some(pins)
     this.#writerRespawn = new Respawn(options)
     this.#readerRespawn = new Respawn(options)
     this.readers = new Readers({
@@ -64,6 +69,7 @@ export class Engine implements Settle {
     })
     this.#writer = new Writer({
       ...this.#partsOf('writer', this.#writerMeter, this.#writerRespawn),
+      isTemporary,
       ready: (wal) => this.#ready(wal),
       failed: (cause) => this.readers.fail(cause),
     })
@@ -90,7 +96,7 @@ export class Engine implements Settle {
     if (refusal) throw refusal
     this.#keepAlive.hold()
     try {
-      return await this.readers.lease(consistency === 'eager' ? 0 : this.#rootQueued)
+      return await this.readers.lease(this.#mustSee(consistency))
     } finally {
       this.#keepAlive.release()
     }
@@ -107,7 +113,7 @@ export class Engine implements Settle {
     const operation = new Operation(init, token, isRead ? undefined : lane, performance.now())
     this.limits.add(operation, lane === this.root)
     if (signal) this.#watch(operation, signal)
-    if (isRead) this.readers.submit(operation, reads === 'eager' ? 0 : this.#rootQueued)
+    if (isRead) this.readers.submit(operation, this.#mustSee(reads))
     else this.#queue(operation, lane)
     return token
   }
@@ -235,9 +241,22 @@ export class Engine implements Settle {
 
   #queue(operation: Operation, lane: Lane): void {
     if (pinsReads(operation)) this.#isPinned = true
-    if (lane === this.root) this.#rootQueued += 1
+    if (lane === this.root) {
+      this.#rootQueued += 1
+      this.ending = undefined
+    }
     lane.push(operation)
     this.#writer.schedule()
+  }
+
+  /** How many operations of the root lane must be done before a read; one is put behind a transaction that commits. */
+  #mustSee(consistency: Consistency): number {
+    if (consistency === 'eager') return 0
+    if (this.ending) {
+      const token = new Token<unknown>(() => {})
+      this.#queue(new Operation({ what: Control.nothing }, token, this.root, 0), this.root)
+    }
+    return this.#rootQueued
   }
 
   #mayReadElsewhere({ what }: OperationInit): boolean {

@@ -169,9 +169,7 @@ export class Lane implements Line {
       else this.#settle.failed(entry, error)
     }
     if (!this.parent || this.#ended) return // the outermost lane goes on
-    // what was not sent was drained, with the BEGINs around it that travel along
-    for (let lane: Lane | undefined = this; this.#begun && lane && !lane.isSent; lane = lane.parent)
-      lane.#begun = false
+    this.#unbegin()
     this.end('rollback')
     this.abortReason = error
     this.#granted.reject(error)
@@ -191,6 +189,13 @@ export class Lane implements Line {
     if (this.parent) this.parent.#beginInto(lane)
     this.#begun = true
     this.#control(this.#begin, lane)
+  }
+
+  /** Forgets a BEGIN that was dropped before it was sent, and those of the lanes around it, which were to go with it. */
+  #unbegin(): void {
+    if (!this.#begun || this.isSent) return
+    this.#begun = false
+    if (this.parent) this.parent.#unbegin()
   }
 }
 

@@ -23,7 +23,7 @@ export interface WorkerStats {
   /** `groupSize` is how many writes shared a commit. */
   readonly writer: ThreadStats & { readonly groupSize: Distribution }
   readonly readers: ThreadStats & { readonly threads: number }
-  /** Streams and copies that are open. */
+  /** Streams and copies that have a connection at the moment. */
   readonly streams: number
   /** Sizes of the database and of its write-ahead log, in bytes; 0 for one in memory. */
   readonly fileBytes: number

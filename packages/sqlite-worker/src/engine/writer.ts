@@ -15,6 +15,8 @@ export interface WriterParts {
   readonly settle: Settle
   readonly respawn: Respawn
   readonly meter: Meter
+  /** Whether the database goes with its thread. */
+  readonly isTemporary: boolean
   start(events: ThreadEvents): Thread
   /** Whether every operation is to be timed. */
   isTimed(): boolean
@@ -197,7 +199,8 @@ export class Writer {
     for (const lanes of this.#holding.values()) for (const lane of lanes) lane.hold()
     this.#holding.clear()
     // a file that could not be opened at the start never will be
-    const isFinal = this.#isClosing || (cause instanceof OpenError && !this.#wasReady)
+    const isFinal =
+      this.#isClosing || this.#parts.isTemporary || (cause instanceof OpenError && !this.#wasReady)
     const delayMs = isFinal ? undefined : this.#parts.respawn.nextDelayMs()
     if (delayMs === undefined) this.#fail(cause)
     else this.#restart(cause, delayMs)
@@ -220,6 +223,7 @@ export class Writer {
   }
 
   #deathOf(cause: unknown, maybeCommitted: boolean): Error {
-    return cause instanceof OpenError ? cause : new WorkerDiedError(maybeCommitted, cause)
+    if (cause instanceof OpenError) return cause
+    return new WorkerDiedError(maybeCommitted, cause, this.#parts.isTemporary)
   }
 }
