@@ -21,7 +21,8 @@ export async function backUp(
     throw new UsageError('ERR_INVALID_ARGUMENT', `Expected the path of a file to copy to, got ${typeof path}`)
   if (isSameFile(path.trim(), engine.file))
     throw new UsageError('ERR_INVALID_ARGUMENT', 'Expected the path of another file than the database itself')
-  return engine.mayLease ? fromReader(engine, path, progress) : fromWriter(engine, path, progress)
+  const target = resolve(path.trim()) // here, so that all threads mean the same file
+  return engine.mayLease ? fromReader(engine, target, progress) : fromWriter(engine, target, progress)
 }
 
 /** Beside the writer, which goes on. */
