@@ -143,7 +143,7 @@ export class Transactions implements Nesting {
     const lane = this.#engine.open(parent ? laneOf(parent) : this.#engine.root, begin)
     const ignoreSignal =
       signal && onAbort(signal, () => this.#abort(lane, new AbortedError(false, signal.reason)))
-    const waiting = startTimer(maxWaitMs, () => this.#abort(lane, waitedTooLong(maxWaitMs)))
+    const waiting = startTimer(maxWaitMs, () => this.#abort(lane, waitedTooLong(maxWaitMs)))?.ref()
     try {
       await lane.granted
     } catch (error) {

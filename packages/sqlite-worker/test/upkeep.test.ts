@@ -715,7 +715,18 @@ describe('a process', () => {
     return child
   }
 
-  it.each(['read', 'write', 'transaction', 'batch', 'begin', 'backup', 'memory-backup', 'restart', 'close'])(
+  it.each([
+    'read',
+    'write',
+    'transaction',
+    'batch',
+    'begin',
+    'backup',
+    'memory-backup',
+    'restart',
+    'max-wait',
+    'close',
+  ])(
     'lives until the first answer when all it does is %s, and ends then, with its worker open',
     async (use) => {
       expect(await start(use).exited).toMatchObject({ code: 0, stdout: 'end\n', stderr: '' })

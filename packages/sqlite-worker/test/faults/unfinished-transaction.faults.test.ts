@@ -1,3 +1,4 @@
+import { eventually } from '@outrider/test-kit'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { SqliteWorker, SqliteWorkerOptions } from '../../src/index.ts'
@@ -61,11 +62,13 @@ describe('a transaction that never ends', () => {
     await closed
   })
 
-  it('begun by hand and never ended is rolled back as well, and says so to whoever comes back to it', async () => {
-    const worker = await openTable()
+  it('begun by hand and never ended is rolled back as well, and says so at once, and to whoever comes back to it', async () => {
+    const unobserved: unknown[] = []
+    const worker = await openTable({ onUnobservedError: (error) => unobserved.push(error) })
     const tx = await worker.beginTransaction({ timeoutMs: 20 })
     await tx.insert('t', { n: 1 })
     await worker.insert('t', { n: 2 }) // waits for the timeout
+    await eventually(() => expect(unobserved).toMatchObject([timedOut]))
     await expect(tx.insert('t', { n: 3 })).rejects.toMatchObject({ name: 'TransactionError' })
     await expect(tx.commit()).rejects.toMatchObject({ name: 'TransactionError' })
     expect(await worker.select('t')).toEqual([{ n: 2 }])
