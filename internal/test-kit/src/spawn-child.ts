@@ -55,7 +55,7 @@ export function spawnChild(script: string | URL, options: SpawnChildOptions = {}
     : []
   const args = [...loader, ...(options.execArgv ?? []), file, ...(options.args ?? [])]
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...options.env, OUTRIDER_TEST_PARENT: String(process.pid) },
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

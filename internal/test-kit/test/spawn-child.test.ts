@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { spawnChild } from '../src/index.ts'
 
@@ -51,4 +53,12 @@ describe('spawnChild', () => {
     child.kill('SIGTERM')
     expect(await child.exited).toMatchObject({ signal: 'SIGTERM' })
   })
+})
+
+it('leaves the channel of a process that was forked by others alone, and passes its points', async () => {
+  const child = fork(new URL('./fixtures/forked.mjs', import.meta.url))
+  const [message] = (await once(child, 'message')) as [unknown]
+  expect(message).toBe('ready')
+  child.send('end') // it waits for this: its channel keeps it
+  expect(await once(child, 'exit')).toEqual([0, null])
 })
