@@ -8,7 +8,7 @@ const MAX_PACKED_KIB = {
   'bulk-ops': 200,
   'command-kit': 160,
   'phantomdb-client': 160,
-  relaycache: 200,
+  relaycache: 320,
   'sqlite-worker': 480,
 }
 const DEFAULT_MAX_PACKED_KIB = 120

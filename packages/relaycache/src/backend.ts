@@ -1,3 +1,4 @@
+import type { BreakerState } from './breaker-state.ts'
 import type { SetOptions } from './set-options.ts'
 
 /** What a look into the cache found. A cached `null` or `undefined` is a hit. */
@@ -44,10 +45,43 @@ export interface Capture {
   readonly flight: unknown
 }
 
-/** What {@link CacheBackend.read} found. A miss without `capture` means: compute, and do not store. */
+/** Until when a value is fresh, as a moment of `performance.now()`, and how long the function took to make it. */
+export interface Timing {
+  readonly freshUntil: number
+  readonly computeMs: number
+}
+
+/**
+ * A value that is past its ttl but not past its grace, or that was softly invalidated since it was computed. Its tokens
+ * are current all the same: nothing that was invalidated in the ordinary way is ever stale, it is gone.
+ */
+export interface Stale {
+  readonly value: unknown
+  /** Whether it was softly invalidated, and not only gets old. */
+  readonly soft: boolean
+}
+
+/**
+ * What {@link CacheBackend.read} found. A miss without `capture` means: compute, and do not store. A hit has the
+ * `timing` that it was stored with, if any.
+ */
 export type Read =
-  | { readonly hit: true; readonly value: unknown }
-  | { readonly hit: false; readonly capture: Capture | undefined }
+  | { readonly hit: true; readonly value: unknown; readonly timing?: Timing | undefined }
+  | { readonly hit: false; readonly capture: Capture | undefined; readonly stale?: Stale | undefined }
+
+/** How {@link CacheBackend.invalidateTags} treats the values. */
+export interface InvalidateTagsOptions {
+  /** Whether cached functions may serve them while they are computed again. @default false */
+  readonly soft?: boolean | undefined
+}
+
+/** What {@link CacheBackend.store} may be told besides the ttl. */
+export interface StoreOptions {
+  /** How long the value is kept beyond its ttl, to be served as stale, and how long the function took. */
+  readonly timing?: { readonly graceMs: number; readonly computeMs: number } | undefined
+  /** Tags that follow from the value. The capture must have been asked for with `openTags`, else nothing is stored. */
+  readonly resultTags?: readonly string[] | undefined
+}
 
 /** How a computed value is handed out, so that no caller can change what another one gets. */
 export interface Shared {
@@ -55,6 +89,20 @@ export interface Shared {
   readonly own: unknown
   /** For one caller that joined the computation; called once for each. */
   copy(): unknown
+}
+
+/** What a backend must know of a computation to run it in one process at a time. */
+export interface Computation {
+  readonly key: string
+  readonly tags: () => readonly string[]
+  /** How long its value may live. */
+  readonly ttlMs: number
+  /** Whether more tags follow from the value. */
+  readonly openTags: boolean
+  /** How long the process that computes may be out of reach before another one takes over. */
+  readonly lockTtlMs: number
+  /** How long to wait for another process. */
+  readonly lockTimeoutMs: number
 }
 
 /** Now or later. Memory answers at once, and a hit then costs no more than one promise. */
@@ -70,6 +118,8 @@ export type MaybePromise<T> = T | Promise<T>
  */
 export interface CacheBackend {
   readonly counters: Counters
+  /** The state of the circuit breaker, where there is one. */
+  readonly breaker?: BreakerState
   /** Looks up one key. */
   get(key: string): Promise<Lookup>
   /**
@@ -84,20 +134,49 @@ export interface CacheBackend {
   has(key: string): Promise<boolean>
   /** Takes everything out of the cache. */
   clear(): Promise<void>
-  /** Takes every value out of the cache that has at least one of the tags. */
-  invalidateTags(tags: readonly string[]): Promise<void>
+  /**
+   * Takes every value out of the cache that has at least one of the tags, or with `soft` makes it {@link Stale}: it is
+   * then not found any more but by `read` and a `peek` that allows it.
+   */
+  invalidateTags(tags: readonly string[], options?: InvalidateTagsOptions): Promise<void>
   stats(): Promise<CacheStats>
 
-  /** Looks up one key without counting and without preparing a computation. `tags` are those it is expected to have. */
-  peek(key: string, tags: () => readonly string[]): MaybePromise<Lookup>
-  /** Looks up one key and, when there is nothing valid, captures the state for a computation. */
-  read(key: string, tags: () => readonly string[], ttlMs: number): MaybePromise<Read>
+  /**
+   * Looks up one key without counting and without preparing a computation. `tags` are those it is expected to have. With
+   * `allowStale` a {@link Stale} value is a hit as well.
+   */
+  peek(key: string, tags: () => readonly string[], allowStale?: boolean): MaybePromise<Lookup>
+  /**
+   * Looks up one key and, when there is nothing valid, captures the state for a computation. With `openTags` more tags
+   * follow from its value: then the capture holds until tags are invalidated, whichever they are.
+   */
+  read(key: string, tags: () => readonly string[], ttlMs: number, openTags?: boolean): MaybePromise<Read>
   /** Captures the state for a computation whose value replaces whatever older computations of this key give. */
-  renew(key: string, tags: () => readonly string[], ttlMs: number): MaybePromise<Capture | undefined>
+  renew(
+    key: string,
+    tags: () => readonly string[],
+    ttlMs: number,
+    openTags?: boolean,
+  ): MaybePromise<Capture | undefined>
   /** Stores a computed value if nothing was invalidated since the capture. Never rejects. */
-  store(capture: Capture | undefined, value: unknown, ttlMs: number): MaybePromise<Shared>
+  store(
+    capture: Capture | undefined,
+    value: unknown,
+    ttlMs: number,
+    options?: StoreOptions,
+  ): MaybePromise<Shared>
   /** Ends the computation of a capture, stored or failed. */
   release(capture: Capture): void
+  /**
+   * For a backend that several processes share: calls `run`, which computes and stores, unless another process computes
+   * the value already. Then waits for that, and resolves to its value if that is valid by then. Calls `run` at most
+   * once, with the capture to store with, and settles as it does. Never rejects because the backend is down.
+   */
+  lead?(
+    capture: Capture,
+    computation: Computation,
+    run: (capture: Capture | undefined) => Promise<Shared>,
+  ): Promise<Shared>
 }
 
 /** The counters of a new backend. */

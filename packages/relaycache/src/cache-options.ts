@@ -1,12 +1,12 @@
 import type { CacheBackend } from './backend.ts'
 import { checkBackend, getDefaultBackend } from './default-backend.ts'
-import { ttlToMs, type Ttl } from './duration.ts'
+import { durationToMs, longDurationToMs, ttlToMs, type Duration, type Ttl } from './duration.ts'
 import { callKey, quote, wellFormedKey } from './keys.ts'
 import { checkOptionNames, describe } from './options.ts'
 import { distinctTags, type Tags } from './tags.ts'
 
-/** How {@link cache} caches a function with the parameters `A`. */
-export interface CacheOptions<A extends readonly unknown[]> {
+/** How {@link cache} caches a function with the parameters `A` and the result `T`. */
+export interface CacheOptions<A extends readonly unknown[], T = unknown> {
   /** How long a value may be served. A bare number is seconds; more than 0 and at most one year. */
   readonly ttl: Ttl
   /**
@@ -22,18 +22,96 @@ export interface CacheOptions<A extends readonly unknown[]> {
   readonly keyBuilder?: ((name: string, args: A) => string) | undefined
   /** By which {@link invalidate} finds the values. A function gets the arguments of the call. @default [] */
   readonly tags?: Tags<A> | undefined
+  /**
+   * More tags, that follow from the result. The result is stored only if no tag at all was invalidated while the
+   * function ran. @default none
+   */
+  readonly resultTags?: ((result: T, ...args: A) => readonly string[]) | undefined
+  /** Asked at every call. While it says true, the function runs, and nothing is read, joined or stored. */
+  readonly bypass?: (() => boolean) | undefined
+  /** By how much of its ttl, from 0 to 1, a stored value may expire early, at random. @default 0 */
+  readonly jitter?: number | undefined
+  /** The ttl of the results `null` and `undefined`. A bare number is seconds. @default `ttl` */
+  readonly negativeTtl?: Ttl | undefined
+  /**
+   * How long an error of the function is given to later callers in place of another run. It is kept in this process,
+   * and ends early with an invalidation or a `refresh` that succeeds. A bare number is seconds. @default not at all
+   */
+  readonly errorTtl?: Ttl | undefined
+  /**
+   * How long a value is kept beyond its ttl, stale. It is then served to callers for whom the function fails, and in
+   * the cases of `softTimeout` and `staleWhileRevalidate`; never when it was invalidated. @default not at all
+   */
+  readonly grace?: Duration | undefined
+  /**
+   * How long callers wait for the function where there is a stale value. It goes on in the background, and its result
+   * is stored. @default as long as it takes
+   */
+  readonly softTimeout?: Duration | undefined
+  /** Whether a stale value is served at once, while one run of the function is under way. @default false */
+  readonly staleWhileRevalidate?: boolean | undefined
+  /**
+   * Whether a value that was asked for may be computed again in the background before its ttl is over: the sooner the
+   * end, and the longer the function took, the more likely. Callers get the old value meanwhile. @default false
+   */
+  readonly earlyRefresh?: boolean | undefined
+  /**
+   * Whether one process computes a missing value while the others wait for it. Backends that no other process uses do
+   * the same without it. @default false
+   */
+  readonly distributedSingleflight?: boolean | undefined
+  /**
+   * How long the process that computes may be dead or blocked before another one takes over. While it is not, the
+   * function may take longer. A bare number is seconds. @default 5
+   */
+  readonly distLockTtl?: Ttl | undefined
+  /**
+   * How long a call waits for another process before it runs the function itself. A bare number is seconds. @default 2
+   */
+  readonly distLockTimeout?: Ttl | undefined
 }
 
 /** {@link CacheOptions} with every decision made. */
 export interface ResolvedCacheOptions<A extends readonly unknown[]> {
   readonly name: string
-  readonly ttlMs: number
+  /** How long any value may live. */
+  readonly lifeMs: number
+  /** The ttl of one value. */
+  readonly ttlMsOf: (value: unknown) => number
+  readonly errorTtlMs: number | undefined
+  /** How to compute in one process at a time; `undefined` when each computes for itself. */
+  readonly singleflight: { readonly lockTtlMs: number; readonly lockTimeoutMs: number } | undefined
+  readonly graceMs: number
+  readonly softTimeoutMs: number | undefined
+  readonly staleWhileRevalidate: boolean
+  readonly earlyRefresh: boolean
+  readonly bypass: (() => boolean) | undefined
   readonly backend: () => CacheBackend
   readonly key: (args: A) => string
   readonly tags: (args: A) => readonly string[]
+  readonly resultTags: ((result: unknown, args: A) => readonly string[]) | undefined
 }
 
-const OPTION_NAMES = ['ttl', 'key', 'namespace', 'backend', 'keyBuilder', 'tags'] as const
+const OPTION_NAMES = [
+  'ttl',
+  'key',
+  'namespace',
+  'backend',
+  'keyBuilder',
+  'tags',
+  'resultTags',
+  'bypass',
+  'jitter',
+  'negativeTtl',
+  'errorTtl',
+  'grace',
+  'softTimeout',
+  'staleWhileRevalidate',
+  'earlyRefresh',
+  'distributedSingleflight',
+  'distLockTtl',
+  'distLockTimeout',
+] as const
 
 /**
  * Checks the options and settles how keys and tags are made.
@@ -43,26 +121,37 @@ const OPTION_NAMES = ['ttl', 'key', 'namespace', 'backend', 'keyBuilder', 'tags'
  * @throws {UnsupportedKeyError} when the name has a lone surrogate
  */
 export function resolveCacheOptions<A extends readonly unknown[]>(
-  options: CacheOptions<A>,
+  options: CacheOptions<A, never>,
   functionName: string,
 ): ResolvedCacheOptions<A> {
   checkOptionNames('cache', options, OPTION_NAMES)
-  const { namespace, backend, tags = [] } = options
+  const { namespace, backend, tags = [], resultTags, bypass } = options
   if (backend !== undefined) checkBackend(backend)
   checkType('namespace', namespace, ['string'])
+  checkType('bypass', bypass, ['function'])
+  checkType('resultTags', resultTags, ['function'])
   const name = typeof options.key === 'string' ? options.key : functionName
   const makeKey = keyMaker(options, name)
+  const ttlMs = ttlToMs('ttl', options.ttl)
+  const negativeTtlMs = optionalTtl('negativeTtl', options.negativeTtl) ?? ttlMs
+  const stale = resolveStaleOptions(options)
   return {
     name,
-    ttlMs: ttlToMs('ttl', options.ttl),
+    lifeMs: Math.max(ttlMs, negativeTtlMs) + stale.graceMs,
+    ttlMsOf: ttlPicker({ ttlMs, negativeTtlMs, jitter: checkFraction('jitter', options.jitter ?? 0) }),
+    errorTtlMs: optionalTtl('errorTtl', options.errorTtl),
+    singleflight: resolveSingleflight(options),
+    ...stale,
+    bypass,
     backend: backend === undefined ? getDefaultBackend : () => backend,
     key: namespace === undefined ? makeKey : (args) => `${quote(namespace)}:${makeKey(args)}`,
     tags: tagMaker(tags),
+    resultTags: resultTags && ((result, args) => distinctTags(resultTags(result as never, ...args))),
   }
 }
 
 function keyMaker<A extends readonly unknown[]>(
-  { key, keyBuilder }: CacheOptions<A>,
+  { key, keyBuilder }: CacheOptions<A, never>,
   name: string,
 ): (args: A) => string {
   checkType('key', key, ['string', 'function'])
@@ -82,6 +171,63 @@ function tagMaker<A extends readonly unknown[]>(tags: Tags<A>): (args: A) => rea
   if (typeof tags === 'function') return (args) => distinctTags(tags(...args))
   const distinct = distinctTags(tags)
   return () => distinct
+}
+
+function resolveStaleOptions<A extends readonly unknown[]>({
+  grace,
+  softTimeout,
+  staleWhileRevalidate = false,
+  earlyRefresh = false,
+}: CacheOptions<A, never>): Pick<
+  ResolvedCacheOptions<A>,
+  'graceMs' | 'softTimeoutMs' | 'staleWhileRevalidate' | 'earlyRefresh'
+> {
+  checkType('staleWhileRevalidate', staleWhileRevalidate, ['boolean'])
+  checkType('earlyRefresh', earlyRefresh, ['boolean'])
+  if (grace === undefined && (softTimeout !== undefined || staleWhileRevalidate)) {
+    const option = staleWhileRevalidate ? 'staleWhileRevalidate' : 'softTimeout'
+    throw new TypeError(`Expected the option grace with ${option}: without it no value is ever stale`)
+  }
+  return {
+    graceMs: grace === undefined ? 0 : longDurationToMs('grace', grace),
+    softTimeoutMs: softTimeout === undefined ? undefined : durationToMs('softTimeout', softTimeout),
+    staleWhileRevalidate,
+    earlyRefresh,
+  }
+}
+
+function ttlPicker({
+  ttlMs,
+  negativeTtlMs,
+  jitter,
+}: Readonly<Record<'ttlMs' | 'negativeTtlMs' | 'jitter', number>>): (value: unknown) => number {
+  return (value) => {
+    const longest = value === null || value === undefined ? negativeTtlMs : ttlMs
+    return jitter === 0 ? longest : Math.max(1, Math.ceil(longest * (1 - jitter * Math.random())))
+  }
+}
+
+function optionalTtl(option: string, ttl: Ttl | undefined): number | undefined {
+  return ttl === undefined ? undefined : ttlToMs(option, ttl)
+}
+
+function resolveSingleflight({
+  distributedSingleflight = false,
+  distLockTtl = 5,
+  distLockTimeout = 2,
+}: Pick<
+  CacheOptions<never>,
+  'distributedSingleflight' | 'distLockTtl' | 'distLockTimeout'
+>): ResolvedCacheOptions<never>['singleflight'] {
+  checkType('distributedSingleflight', distributedSingleflight, ['boolean'])
+  const lockTtlMs = ttlToMs('distLockTtl', distLockTtl)
+  const lockTimeoutMs = ttlToMs('distLockTimeout', distLockTimeout)
+  return distributedSingleflight ? { lockTtlMs, lockTimeoutMs } : undefined
+}
+
+function checkFraction(option: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value
+  throw new RangeError(`Expected ${option} to be a fraction from 0 to 1, got ${describe(value)}`)
 }
 
 function checkKey(option: string, key: unknown): string {

@@ -36,6 +36,18 @@ export function durationToMs(name: string, duration: unknown): number {
   throw new RangeError(`Expected ${name} to be more than 0 and at most one day, got ${describe(duration)}`)
 }
 
+/** Like {@link durationToMs}, for what no timer waits for: at most one year. */
+export function longDurationToMs(name: string, duration: unknown): number {
+  const ms = textToMs(duration)
+  if (ms === undefined) {
+    throw new TypeError(
+      `Expected ${name} to be a duration with a unit such as '10m', got ${describe(duration)}`,
+    )
+  }
+  if (ms > 0 && ms <= MAX_TTL_MS) return Math.ceil(ms)
+  throw new RangeError(`Expected ${name} to be more than 0 and at most one year, got ${describe(duration)}`)
+}
+
 function textToMs(text: unknown): number | undefined {
   const match = typeof text === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text) : null
   return match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : undefined

@@ -27,6 +27,11 @@ export class Flights {
     return flight && flight.startedAt > since ? flight.shared : undefined
   }
 
+  /** Whether a computation with this id is under way, whenever it began. */
+  has(id: unknown): boolean {
+    return this.#byId.has(id)
+  }
+
   /** Runs a computation that others may join until it settles. A failure reaches everyone who joined. */
   start(id: unknown, compute: () => Promise<Shared>): Promise<Shared> {
     const run = async (): Promise<Shared> => {

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util'
+import type { CacheBackend } from './backend.ts'
+import { channelOf } from './diagnostics.ts'
 import type { RelayCacheError } from './errors.ts'
 
 /**
@@ -7,20 +9,31 @@ import type { RelayCacheError } from './errors.ts'
  */
 export type OnError = (error: RelayCacheError) => void
 
-/** The given listener, or one that emits a process warning the first time an error code occurs. */
-export function createReporter(onError: OnError | undefined): OnError {
-  if (onError) {
-    return (error) => {
-      try {
-        onError(error)
-      } catch (thrown) {
-        process.emitWarning(`The onError option of a cache threw ${inspect(thrown)}`, {
-          type: 'RelayCacheWarning',
-          code: 'RELAYCACHE_ON_ERROR',
-        })
-      }
+const errorChannel = channelOf('relaycache:error')
+
+/** Publishes errors, and hands them to the listener; without one, the first of each code becomes a process warning. */
+export function createReporter(onError: OnError | undefined, backend?: CacheBackend): OnError {
+  const report = onError ? guarded(onError) : warnOnce()
+  return (error) => {
+    if (errorChannel.hasSubscribers) errorChannel.publish({ backend, error })
+    report(error)
+  }
+}
+
+function guarded(onError: OnError): OnError {
+  return (error) => {
+    try {
+      onError(error)
+    } catch (thrown) {
+      process.emitWarning(`The onError option of a cache threw ${inspect(thrown)}`, {
+        type: 'RelayCacheWarning',
+        code: 'RELAYCACHE_ON_ERROR',
+      })
     }
   }
+}
+
+function warnOnce(): OnError {
   const warned = new Set<string>()
   return (error) => {
     if (warned.has(error.code)) return

@@ -8,16 +8,21 @@ import {
 import type { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { InMemoryCache, type OnError } from '../src/index.ts'
-import { RedisCache, type RedisClient } from '../src/redis/index.ts'
+import { msgpackSerializer } from '../src/msgpack/index.ts'
+import { RedisCache, TieredCache, type RedisCacheOptions, type RedisClient } from '../src/redis/index.ts'
 import { describeBackend } from './backend-contract.ts'
 import { connect, connectCluster, type ClientOptions } from './redis-clients.ts'
 
 let caches = 0
 
 /** Slow machines must not fail open in tests of anything else. */
-function createRedisCache(client: RedisClient, options: { onError?: OnError }): RedisCache {
+function createRedisCache(client: RedisClient, options: RedisCacheOptions): RedisCache {
   caches += 1
   return new RedisCache(client, { valuePrefix: `cache${caches}:`, deadline: '10s', ...options })
+}
+
+function createTieredCache(client: RedisClient, options: { onError?: OnError }): TieredCache {
+  return new TieredCache({ l2: createRedisCache(client, options) })
 }
 
 describeBackend('InMemoryCache', (options) => new InMemoryCache(options))
@@ -46,6 +51,15 @@ describeWith('redis', 'with Redis', () => {
   for (const [name] of kinds) {
     describeBackend(name, (options) => createRedisCache(clients.get(name) ?? expect.fail(), options))
   }
+  describeBackend('RedisCache with compressed MessagePack', (options) => {
+    const client = clients.get('RedisCache') ?? expect.fail()
+    return createRedisCache(client, { ...options, serializer: msgpackSerializer, compressAbove: 20 })
+  })
+  for (const [name] of kinds) {
+    describeBackend(name.replace('RedisCache', 'TieredCache'), (options) =>
+      createTieredCache(clients.get(name) ?? expect.fail(), options),
+    )
+  }
 })
 
 describeWith('redis', 'with a Redis Cluster', () => {
@@ -61,4 +75,5 @@ describeWith('redis', 'with a Redis Cluster', () => {
   })
 
   describeBackend('RedisCache', (options) => createRedisCache(client, options))
+  describeBackend('TieredCache', (options) => createTieredCache(client, options))
 })

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { cache, hashKey, InMemoryCache, invalidate } from '../src/index.ts'
+import { cacheView } from '../src/http/index.ts'
+import { cache, hashKey, InMemoryCache, invalidate, type CacheBackend } from '../src/index.ts'
+import { serveFetch } from './serve-fetch.ts'
 
 /** What users of the Python package do, in its own examples. */
 describe('a book shop written after the guide of the Python package', () => {
@@ -106,4 +108,104 @@ describe('a book shop written after the guide of the Python package', () => {
     await cacheView('/books')
     expect(queries).toHaveLength(2)
   })
+
+  it('caches views by path and query, or by a key of the arguments, until their tags are invalidated', async () => {
+    const bookList = cacheView({
+      ttl: 1800,
+      backend,
+      tags: (_request: Request, slug: string) => [`book_page:${slug}`, 'book_pages'],
+      keyFunc: (_request, slug) => `book_list:${slug}`,
+    })(async (_request, slug: string) => Response.json(await query(`list ${slug}`)))
+    const bookPage = cacheView({ backend, tags: ['book_pages'] })(async (request) =>
+      Response.json(await query(new URL(request.url).search)),
+    )
+    const get = (path: string): Request => new Request(`http://localhost${path}`)
+
+    await bookList(get('/books/scifi'), 'scifi')
+    const again = await bookList(get('/books/scifi?utm_source=mail'), 'scifi')
+    expect(await again.json()).toEqual([{ title: 'list scifi' }])
+    await bookPage(get('/books?page=2&genre=scifi'))
+    await bookPage(get('/books?genre=scifi&page=2'))
+    await bookPage(get('/books?genre=scifi&page=3'))
+    expect(queries).toEqual(['list scifi', '?page=2&genre=scifi', '?genre=scifi&page=3'])
+    expect(await backend.has('book_list:scifi')).toBe(true)
+    await invalidate({ tags: ['book_page:scifi'], backend })
+    await bookList(get('/books/scifi'), 'scifi')
+    await bookPage(get('/books?page=2&genre=scifi'))
+    expect(queries).toHaveLength(4)
+    await invalidate({ tags: ['book_pages'], backend })
+    await bookPage(get('/books?page=2&genre=scifi'))
+    expect(queries).toHaveLength(5)
+  })
+
+  it('searches and lists pages for an API, and clears the cache for an administrator', async () => {
+    const searchBooks = cache(
+      {
+        ttl: 900,
+        backend,
+        tags: (text) => [`search:${hashKey(text)}`, 'book_search', 'books'],
+        key: (text, genre) => `search:${hashKey(text)}:genre:${genre ?? 'all'}`,
+      },
+      async (text: string, genre?: string) => query(`search ${text} in ${genre ?? 'all'}`),
+    )
+    const getPaginatedBooks = cache(
+      {
+        ttl: 1800,
+        backend,
+        tags: (page, genre) => [`books_page:${page}`, genre ? `genre:${genre}` : 'all_genres'],
+      },
+      async function getPaginatedBooks(page: number, genre?: string) {
+        const books = await query(`page ${page} of ${genre ?? 'all'}`)
+        return { books, hasNext: page < 3, hasPrevious: page > 1, numPages: 3, currentPage: page }
+      },
+    )
+    const server = await serveFetch(async (request) => {
+      const { pathname, searchParams } = new URL(request.url)
+      const genre = searchParams.get('genre') ?? undefined
+      if (pathname === '/clear') return clearCache(request, backend)
+      if (pathname === '/list')
+        return Response.json(await getPaginatedBooks(Number(searchParams.get('page') ?? 1), genre))
+      const text = searchParams.get('q')
+      if (!text) return Response.json({ error: 'Query parameter required' }, { status: 400 })
+      return Response.json({ books: await searchBooks(text, genre) })
+    })
+    const get = async (path: string): Promise<unknown> => (await fetch(server.url + path)).json()
+    const clear = async (type: string): Promise<number> =>
+      (await fetch(`${server.url}/clear?cache_type=${type}`, { method: 'POST' })).status
+
+    expect((await fetch(`${server.url}/search`)).status).toBe(400)
+    for (let i = 0; i < 2; i++) {
+      expect(await get('/search?q=dune')).toEqual({ books: [{ title: 'search dune in all' }] })
+      expect(await get('/list?page=2&genre=scifi')).toEqual({
+        books: [{ title: 'page 2 of scifi' }],
+        hasNext: true,
+        hasPrevious: true,
+        numPages: 3,
+        currentPage: 2,
+      })
+    }
+    expect(queries).toHaveLength(2)
+    expect((await fetch(`${server.url}/clear?cache_type=all`)).status).toBe(405)
+    expect(await clear('films')).toBe(400)
+    expect(await clear('books')).toBe(200)
+    await get('/search?q=dune')
+    await get('/list?page=2&genre=scifi')
+    expect(queries).toHaveLength(3)
+    expect(await clear('all')).toBe(200)
+    await get('/search?q=dune')
+    await get('/list?page=2&genre=scifi')
+    expect(queries).toHaveLength(5)
+    expect(await backend.stats()).toMatchObject({ totalKeys: 2, activeKeys: 2, approximate: false })
+    await server.close()
+  })
 })
+
+async function clearCache(request: Request, backend: CacheBackend): Promise<Response> {
+  if (request.method !== 'POST') return new Response(null, { status: 405 })
+  const type = new URL(request.url).searchParams.get('cache_type')
+  if (type === 'all') await backend.clear()
+  else if (type === 'books' || type === 'stats')
+    await invalidate({ tags: [type === 'books' ? 'books' : 'book_stats'], backend })
+  else return Response.json({ status: 'error', message: 'Invalid cache_type' }, { status: 400 })
+  return Response.json({ status: 'success' })
+}

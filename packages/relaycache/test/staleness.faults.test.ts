@@ -2,11 +2,17 @@ import { setTimeout as work } from 'node:timers/promises'
 import { describeWith, startRedis, startRedisCluster } from '@outrider/test-kit'
 import { describe, expect, it } from 'vitest'
 import { cache, InMemoryCache, invalidate, type CacheBackend } from '../src/index.ts'
-import { RedisCache, type RedisClient } from '../src/redis/index.ts'
+import { RedisCache, TieredCache, type RedisClient } from '../src/redis/index.ts'
+import { brokenVariants, variants } from './fixtures/staleness-variants.ts'
 import { Random } from './random.ts'
 import { connect, connectCluster } from './redis-clients.ts'
+import { countInProcesses, type ProcessTrial } from './staleness-processes.ts'
 
-const OPERATIONS = process.env['OUTRIDER_FAULTS'] === '1' ? 200_000 : 4000
+const FULL_SIZE = process.env['OUTRIDER_FAULTS'] === '1'
+/** Of each trial within this process. */
+const OPERATIONS = FULL_SIZE ? 50_000 : 4000
+/** Of all trials with several processes together. */
+const OPERATIONS_IN_PROCESSES = FULL_SIZE ? 1_000_000 : 20_000
 const ROWS = 8
 const WRITERS = 2
 
@@ -171,6 +177,19 @@ describe('no read is older than an invalidation that resolved before it began', 
       for (const client of clients) client.disconnect()
     })
 
+    it('when every write arrives twice, with values kept in memory as well', { timeout }, async () => {
+      await using redis = await startRedis()
+      const clients = await Promise.all([connect(redis.port), connect(redis.port), connect(redis.port)])
+      const random = new Random()
+      const twice = clients.map((client) => delivering(client, random))
+      const caches = twice.map(({ client }) => new RedisCache(client, { deadline: '10s' }))
+      const backends = caches.map((l2) => new TieredCache({ l1: new InMemoryCache({ maxItems: 6 }), l2 }))
+      await expectNoStaleReads({ backends })
+      for (const backend of backends) expect((await backend.stats()).l1.hits).toBeGreaterThan(0)
+      for (const { settled } of twice) await settled()
+      for (const client of clients) client.disconnect()
+    })
+
     it('in a Cluster', { timeout }, async () => {
       await using nodes = await startRedisCluster()
       const clients = await Promise.all([connectCluster(nodes.nodes), connectCluster(nodes.nodes)])
@@ -179,5 +198,48 @@ describe('no read is older than an invalidation that resolved before it began', 
       })
       for (const client of clients) client.disconnect()
     })
+  })
+})
+
+describeWith('redis', 'with several processes, while keys are evicted at random', () => {
+  const operations = Math.ceil(OPERATIONS_IN_PROCESSES / (2 * variants.length))
+  const limits = { timeout: 60_000 + 2 * operations }
+
+  async function count(trial: Omit<ProcessTrial, 'random'>) {
+    const random = new Random()
+    const counts = await countInProcesses({ ...trial, random })
+    const told = `OUTRIDER_SEED=${random.seed} ${trial.variant} ${JSON.stringify(counts)}`
+    process.stderr.write(`staleness: ${told}\n`)
+    return { counts, told }
+  }
+
+  async function expectNoStaleReadIn(trial: Pick<ProcessTrial, 'variant' | 'nodes' | 'isCluster'>) {
+    const { counts, told } = await count({ ...trial, operations, stopWhenStale: false })
+    expect(counts.reads + counts.writes, told).toBeGreaterThanOrEqual(operations)
+    // A cache that never keeps or shares anything is never stale either.
+    for (const done of ['writes', 'computed', 'hits', 'coalesced', 'refreshed', 'set'] as const) {
+      expect(counts[done], told).toBeGreaterThan(0)
+    }
+    expect(counts.stale, told).toBe(0)
+    expect(counts.errors, told).toBe(0)
+  }
+
+  it.for(variants)('$name serves nothing stale', limits, async ({ name: variant }) => {
+    await using redis = await startRedis()
+    await expectNoStaleReadIn({ variant, nodes: [redis], isCluster: false })
+  })
+
+  it.for(variants)('$name serves nothing stale in a Cluster', limits, async ({ name: variant }) => {
+    await using cluster = await startRedisCluster()
+    await expectNoStaleReadIn({ variant, nodes: cluster.nodes, isCluster: true })
+  })
+
+  // Ends with the first stale read, most often after some thousand operations.
+  const search = { operations: 200_000, stopWhenStale: true }
+
+  it.for(brokenVariants)('$name is found out', { timeout: 400_000 }, async ({ name: variant }) => {
+    await using redis = await startRedis()
+    const { counts, told } = await count({ variant, nodes: [redis], isCluster: false, ...search })
+    expect(counts.stale, told).toBeGreaterThan(0)
   })
 })

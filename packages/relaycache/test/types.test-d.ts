@@ -1,7 +1,14 @@
 import type { Cluster, Redis } from 'ioredis'
 import { describe, expectTypeOf, it } from 'vitest'
-import { cache, InMemoryCache, invalidate, type CachedFunction, type Lookup } from '../src/index.ts'
-import { RedisCache } from '../src/redis/index.ts'
+import {
+  cache,
+  InMemoryCache,
+  invalidate,
+  type CachedFunction,
+  type Lookup,
+  type LookupStatus,
+} from '../src/index.ts'
+import { RedisCache, TieredCache } from '../src/redis/index.ts'
 
 interface Book {
   id: number
@@ -13,19 +20,61 @@ async function getBook(id: number, language = 'en'): Promise<Book | null> {
 describe('cache', () => {
   it('keeps the parameters and awaits the result', () => {
     const cached = cache({ ttl: '30m' }, getBook)
-    expectTypeOf(cached).toEqualTypeOf<CachedFunction<[id: number, language?: string], Book | null>>()
+    expectTypeOf(cached).toEqualTypeOf<
+      CachedFunction<[id: number, language?: string | undefined], Book | null>
+    >()
     expectTypeOf(cached(1)).toEqualTypeOf<Promise<Book | null>>()
     expectTypeOf(cached.refresh(1, 'de')).toEqualTypeOf<Promise<Book | null>>()
     expectTypeOf(cached.peek(1)).toEqualTypeOf<Promise<Lookup<Book | null>>>()
-    expectTypeOf(cached.lookup(1))
-      .resolves.toHaveProperty('status')
-      .toEqualTypeOf<'hit' | 'miss' | 'coalesced'>()
+    expectTypeOf(cached.lookup(1)).resolves.toHaveProperty('status').toEqualTypeOf<LookupStatus>()
     expectTypeOf(cached.keyOf(1)).toEqualTypeOf<string>()
     expectTypeOf(cached.invalidate(1)).toEqualTypeOf<Promise<void>>()
     // @ts-expect-error the argument is a number
     void cached('1')
     // @ts-expect-error an argument is missing
     void cached.peek()
+  })
+
+  it('decorates asynchronous methods whose parameters suit the options', () => {
+    class Books {
+      @cache({ ttl: 1, tags: (id: number) => [`${id}`] })
+      async find(id: number, _language?: string): Promise<Book> {
+        return { id }
+      }
+      // @ts-expect-error the tags need a number
+      @cache({ ttl: 1, tags: (id: number) => [`${id}`] })
+      async byName(_name: string): Promise<null> {
+        return null
+      }
+      // @ts-expect-error a method that gives no promise
+      @cache({ ttl: 1 })
+      count(): number {
+        return 1
+      }
+    }
+    expectTypeOf<Books['find']>().toEqualTypeOf<(id: number, language?: string) => Promise<Book>>()
+  })
+
+  it('gives the result to resultTags', () => {
+    cache({ ttl: 1, resultTags: (book, id) => [`${book?.id ?? id.toFixed()}`] }, getBook)
+    cache({ ttl: 1, resultTags: (book: Book | null) => [`${book?.id}`] })(getBook)
+    // @ts-expect-error the result is a book
+    cache({ ttl: 1, resultTags: (text: string) => [text] }, getBook)
+    // @ts-expect-error the result is a book
+    cache({ ttl: 1, resultTags: (text: string) => [text] })(getBook)
+  })
+
+  it('takes lists of arguments', () => {
+    const cached = cache({ ttl: 1 }, getBook)
+    expectTypeOf(cached.many([[1], [2, 'de']])).toEqualTypeOf<Promise<(Book | null)[]>>()
+    // @ts-expect-error the argument is a number
+    void cached.many([['1']])
+  })
+
+  it('takes a signal for one call', () => {
+    expectTypeOf(cache({ ttl: 1 }, getBook).with({ signal: AbortSignal.abort() })(1)).toEqualTypeOf<
+      Promise<Book | null>
+    >()
   })
 
   it('gives promises for functions that do not', () => {
@@ -49,7 +98,7 @@ describe('cache', () => {
   it('checks the function of the second step against the options of the first', () => {
     const tagged = cache({ ttl: 1, tags: (id: number) => [`${id}`] })
     expectTypeOf(tagged(getBook)).toEqualTypeOf<
-      CachedFunction<[id: number, language?: string], Book | null>
+      CachedFunction<[id: number, language?: string | undefined], Book | null>
     >()
     expectTypeOf(cache({ ttl: 1 })(getBook)(1)).toEqualTypeOf<Promise<Book | null>>()
     // @ts-expect-error the tags need a number
@@ -66,7 +115,7 @@ describe('cache', () => {
     // @ts-expect-error a unit is missing
     cache({ ttl: '30' }, getBook)
     // @ts-expect-error an unknown option
-    cache({ ttl: 1, grace: '1m' }, getBook)
+    cache({ ttl: 1, lifetime: '1m' }, getBook)
   })
 })
 
@@ -86,6 +135,21 @@ describe('RedisCache', () => {
     void new RedisCache({} as Redis, { deadline: 50 })
     // @ts-expect-error not a client
     void new RedisCache('redis://localhost')
+  })
+})
+
+describe('TieredCache', () => {
+  it('is built on a RedisCache and shows its client', () => {
+    const l2 = new RedisCache({} as Redis)
+    expectTypeOf(new TieredCache({ l2 }).client).toEqualTypeOf<Redis>()
+    expectTypeOf(new TieredCache({ l1: new InMemoryCache(), l2, mode: 'validate' })).toExtend<RedisCache>()
+    expectTypeOf(new TieredCache({ l2 }).stats()).resolves.toHaveProperty('l1')
+    // @ts-expect-error Redis is missing
+    void new TieredCache({ l1: new InMemoryCache() })
+    // @ts-expect-error a client is not a cache
+    void new TieredCache({ l2: {} as Redis })
+    // @ts-expect-error not a mode
+    void new TieredCache({ l2, mode: 'bus' })
   })
 })
 

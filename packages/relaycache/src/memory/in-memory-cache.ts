@@ -5,10 +5,15 @@ import {
   type CacheStats,
   type Capture,
   type Counters,
+  type InvalidateTagsOptions,
   type Lookup,
   type Read,
   type Shared,
+  type Stale,
+  type StoreOptions,
+  type Timing,
 } from '../backend.ts'
+import { publishInvalidation } from '../diagnostics.ts'
 import { ttlToMs, type Ttl } from '../duration.ts'
 import { wellFormedKey } from '../keys.ts'
 import { checkOptionNames, describe } from '../options.ts'
@@ -18,7 +23,8 @@ import { storable } from '../storable.ts'
 import { distinctTags } from '../tags.ts'
 import { Clock } from './clock.ts'
 import { clone, isolate, type Isolated, type Isolation } from './isolation.ts'
-import { areAlive, TagTokens, type Token } from './tag-tokens.ts'
+import { sizeOf } from './size.ts'
+import { areAlive, areServable, TagTokens, type Token } from './tag-tokens.ts'
 
 /** How an {@link InMemoryCache} behaves. */
 export interface InMemoryCacheOptions {
@@ -29,14 +35,23 @@ export interface InMemoryCacheOptions {
    * that a Map can hold; memory for the bookkeeping of that many is taken at once. @default 10_000
    */
   readonly maxItems?: number | undefined
+  /**
+   * About how many bytes all values may take with their keys and tags; the least recently used ones make room, and a value
+   * that is larger is not stored. An integer of at least 1. Measuring costs a walk through every value that is stored.
+   * Not with `isolation: 'shared'`. @default Infinity
+   */
+  readonly maxBytes?: number | undefined
   /** How values are kept apart from their callers. @default 'freeze' */
   readonly isolation?: Isolation | undefined
   /** Called when a value cannot be stored. @default one process warning for each kind of error */
   readonly onError?: OnError | undefined
 }
 
-const OPTION_NAMES = ['defaultTtl', 'maxItems', 'isolation', 'onError'] as const
+const OPTION_NAMES = ['defaultTtl', 'maxItems', 'maxBytes', 'isolation', 'onError'] as const
 const MAX_ITEMS = 2 ** 24
+/** What bookkeeping takes for each value, and for each of its tags, which values may share. */
+const ENTRY_BYTES = 200
+const TOKEN_BYTES = 150
 const ISOLATIONS = new Set<unknown>(['freeze', 'clone', 'shared'])
 
 /** The statistics of a cache in this process: every count is exact. */
@@ -52,10 +67,14 @@ export interface InMemoryCacheStats extends CacheStats {
 interface Entry extends Isolated {
   readonly hit: true
   readonly tokens: readonly Token[]
+  /** Only of a value that is kept beyond its ttl, or refreshed before it is over. */
+  readonly timing: Timing | undefined
 }
 
 interface MemoryCapture extends Capture {
   readonly key: string
+  /** How often tags had been invalidated; only where more tags follow from the value. */
+  readonly invalidations: number | undefined
   /** Held by the capture until it is released, or by the entry once it is stored. */
   tokens: readonly Token[]
 }
@@ -74,13 +93,22 @@ export class InMemoryCache implements CacheBackend {
   readonly #isolation: Isolation
   readonly #report: OnError
   readonly #entries: LRUCache<string, Entry>
+  readonly #clock = new Clock()
   readonly #tokens = new TagTokens()
   /** The latest capture of every key that is being computed. Only the latest one may store. */
   readonly #captures = new Map<string, MemoryCapture>()
+  /** How often tags were invalidated. */
+  #invalidations = 0
 
   constructor(options: InMemoryCacheOptions = {}) {
     checkOptionNames('InMemoryCache', options, OPTION_NAMES)
-    const { defaultTtl = 300, maxItems = 10_000, isolation = 'freeze', onError } = options
+    const {
+      defaultTtl = 300,
+      maxItems = 10_000,
+      maxBytes = Infinity,
+      isolation = 'freeze',
+      onError,
+    } = options
     if (!Number.isSafeInteger(maxItems) || maxItems < 1 || maxItems > MAX_ITEMS) {
       throw new RangeError(
         `Expected maxItems to be an integer from 1 to ${MAX_ITEMS}, got ${describe(maxItems)}`,
@@ -91,14 +119,26 @@ export class InMemoryCache implements CacheBackend {
         `Expected isolation to be 'freeze', 'clone' or 'shared', got ${describe(isolation)}`,
       )
     }
+    const isBounded = maxBytes !== Infinity
+    if (isBounded && (!Number.isSafeInteger(maxBytes) || maxBytes < 1)) {
+      throw new RangeError(
+        `Expected maxBytes to be Infinity or an integer of at least 1, got ${describe(maxBytes)}`,
+      )
+    }
+    if (isBounded && isolation === 'shared') {
+      throw new TypeError(
+        "Expected no maxBytes with isolation 'shared': values of any kind cannot be measured",
+      )
+    }
     this.#defaultTtlMs = ttlToMs('defaultTtl', defaultTtl)
     this.#isolation = isolation
-    this.#report = createReporter(onError)
+    this.#report = createReporter(onError, this)
     this.#entries = new LRUCache({
       max: maxItems,
       dispose: (entry) => this.#tokens.release(entry.tokens),
-      perf: new Clock(),
+      perf: this.#clock,
       ttlResolution: 0,
+      ...(isBounded && { maxSize: maxBytes, sizeCalculation: bytesOf }),
     })
   }
 
@@ -112,15 +152,18 @@ export class InMemoryCache implements CacheBackend {
     const { ttlMs, tags } = resolveSetOptions(options, this.#defaultTtlMs)
     const capture = this.renew(wellFormedKey(key), () => tags)
     try {
-      return this.#put(capture, value, ttlMs) !== undefined
+      return this.#put(capture, value, ttlMs) !== undefined && this.#entries.has(key)
     } finally {
       this.release(capture)
     }
   }
 
   async delete(key: string): Promise<void> {
-    this.#entries.delete(wellFormedKey(key))
-    this.#captures.delete(key)
+    const checkedKey = wellFormedKey(key)
+    await publishInvalidation({ backend: this, operation: 'delete', tags: [], key }, () => {
+      this.#entries.delete(checkedKey)
+      this.#captures.delete(checkedKey)
+    })
   }
 
   async has(key: string): Promise<boolean> {
@@ -128,17 +171,24 @@ export class InMemoryCache implements CacheBackend {
   }
 
   async clear(): Promise<void> {
-    this.#entries.clear()
-    this.#captures.clear()
+    await publishInvalidation({ backend: this, operation: 'clear', tags: [] }, () => {
+      this.#entries.clear()
+      this.#captures.clear()
+    })
   }
 
-  async invalidateTags(tags: readonly string[]): Promise<void> {
-    this.#tokens.kill(distinctTags(tags))
+  async invalidateTags(tags: readonly string[], { soft = false }: InvalidateTagsOptions = {}): Promise<void> {
+    const distinct = distinctTags(tags)
+    await publishInvalidation({ backend: this, operation: 'invalidateTags', tags: distinct }, () => {
+      this.#invalidations += 1
+      if (soft) this.#tokens.soften(distinct)
+      else this.#tokens.kill(distinct)
+    })
   }
 
   async stats(): Promise<InMemoryCacheStats> {
     let activeKeys = 0
-    for (const entry of this.#entries.values()) if (areAlive(entry.tokens)) activeKeys += 1
+    for (const entry of this.#entries.values()) if (this.#isFresh(entry)) activeKeys += 1
     const totalKeys = this.#entries.size
     return {
       totalKeys,
@@ -150,23 +200,25 @@ export class InMemoryCache implements CacheBackend {
     }
   }
 
-  peek(key: string): Lookup {
+  peek(key: string, _tags?: unknown, allowStale = false): Lookup {
+    const found = this.#find(key)
+    if (found) return { hit: true, value: read(found) }
+    const stale = allowStale ? this.#findStale(key) : undefined
+    return stale ? { hit: true, value: stale.value } : { hit: false }
+  }
+
+  read(key: string, tags: () => readonly string[], _ttlMs?: number, openTags = false): Read {
     const entry = this.#find(key)
-    return entry ? { hit: true, value: read(entry) } : { hit: false }
+    if (entry) return entry.copyOnRead ? { hit: true, value: read(entry), timing: entry.timing } : entry
+    return { hit: false, capture: this.#runningCapture(key, tags(), openTags), stale: this.#findStale(key) }
   }
 
-  read(key: string, tags: () => readonly string[]): Read {
-    const entry = this.#find(key)
-    if (entry) return entry.copyOnRead ? { hit: true, value: read(entry) } : entry
-    return { hit: false, capture: this.#runningCapture(key, tags()) }
+  renew(key: string, tags: () => readonly string[], _ttlMs?: number, openTags = false): MemoryCapture {
+    return this.#capture(key, tags(), openTags)
   }
 
-  renew(key: string, tags: () => readonly string[]): MemoryCapture {
-    return this.#capture(key, tags())
-  }
-
-  store(capture: MemoryCapture, value: unknown, ttlMs: number): Shared {
-    const held = this.#put(capture, value, ttlMs)
+  store(capture: MemoryCapture, value: unknown, ttlMs: number, options?: StoreOptions): Shared {
+    const held = this.#put(capture, value, ttlMs, options)
     return held ? { own: read(held), copy: () => read(held) } : { own: value, copy: () => value }
   }
 
@@ -178,30 +230,71 @@ export class InMemoryCache implements CacheBackend {
 
   #find(key: string): Entry | undefined {
     const entry = this.#entries.get(key)
-    return entry && areAlive(entry.tokens) ? entry : undefined
+    return entry && this.#isFresh(entry) ? entry : undefined
+  }
+
+  #isFresh({ tokens, timing }: Entry): boolean {
+    return areAlive(tokens) && (timing === undefined || this.#clock.now() < timing.freshUntil)
+  }
+
+  /** What {@link #find} did not find, if it is still there and was not invalidated but softly. */
+  #findStale(key: string): Stale | undefined {
+    const entry = this.#entries.get(key)
+    if (!entry || !areServable(entry.tokens)) return undefined
+    return { value: read(entry), soft: !areAlive(entry.tokens) }
   }
 
   /** The capture of the computation under way if a caller of this moment may join it, else a new one. */
-  #runningCapture(key: string, tags: readonly string[]): MemoryCapture {
+  #runningCapture(key: string, tags: readonly string[], openTags: boolean): MemoryCapture {
     const running = this.#captures.get(key)
-    return running && this.#tokens.areCurrent(running.tokens, tags) ? running : this.#capture(key, tags)
+    const mayJoin =
+      running &&
+      this.#tokens.areCurrent(running.tokens, tags) &&
+      running.invalidations === (openTags ? this.#invalidations : undefined)
+    return mayJoin ? running : this.#capture(key, tags, openTags)
   }
 
-  #capture(key: string, tags: readonly string[]): MemoryCapture {
-    const capture = { key, flight: {}, tokens: this.#tokens.hold(tags) }
+  #capture(key: string, tags: readonly string[], openTags: boolean): MemoryCapture {
+    const invalidations = openTags ? this.#invalidations : undefined
+    const capture = { key, flight: {}, tokens: this.#tokens.hold(tags), invalidations }
     this.#captures.set(key, capture)
     return capture
   }
 
   /** The isolated value, stored if the capture still holds; `undefined` when it cannot be isolated. */
-  #put(capture: MemoryCapture, value: unknown, ttlMs: number): Isolated | undefined {
+  #put(capture: MemoryCapture, value: unknown, ttlMs: number, options?: StoreOptions): Isolated | undefined {
     const held = storable(() => isolate(value, this.#isolation), this.#report)
-    if (held && this.#captures.get(capture.key) === capture && areAlive(capture.tokens)) {
-      this.#entries.set(capture.key, { hit: true, ...held, tokens: capture.tokens }, { ttl: ttlMs })
-      capture.tokens = []
+    if (held && this.#holds(capture, options?.resultTags)) {
+      const { timing, resultTags = [] } = options ?? {}
+      const tokens = [...capture.tokens, ...this.#tokens.hold(resultTags)]
+      const entry: Entry = {
+        hit: true,
+        ...held,
+        tokens,
+        timing: timing && { freshUntil: this.#clock.now() + ttlMs, computeMs: timing.computeMs },
+      }
+      // A value that is too large is not disposed of when it is turned away.
+      capture.tokens = tokens
+      this.#entries.set(capture.key, entry, { ttl: ttlMs + (timing?.graceMs ?? 0) })
+      if (this.#entries.peek(capture.key, { allowStale: true }) === entry) capture.tokens = []
     }
     return held
   }
+
+  /** Whether nothing was invalidated since the capture that matters to a value with these further tags. */
+  #holds(capture: MemoryCapture, resultTags: readonly string[] | undefined): boolean {
+    return (
+      this.#captures.get(capture.key) === capture &&
+      areAlive(capture.tokens) &&
+      (resultTags === undefined || capture.invalidations === this.#invalidations)
+    )
+  }
+}
+
+function bytesOf({ value, tokens }: Entry, key: string): number {
+  let bytes = ENTRY_BYTES + sizeOf(value) + sizeOf(key)
+  for (const { tag } of tokens) bytes += TOKEN_BYTES + sizeOf(tag)
+  return bytes
 }
 
 function read(held: Isolated): unknown {

@@ -4,17 +4,33 @@ export interface RedisNode {
   scan(cursor: string, countToken: 'COUNT', count: number): Promise<[cursor: string, keys: string[]]>
 }
 
+/** The part of an ioredis client that listens to channels. */
+export interface SubscribingClient {
+  /** The socket of a `Redis`. */
+  readonly stream?: { unref(): unknown }
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown
+  on(event: 'connect' | 'end' | 'error', listener: () => void): unknown
+  off(event: 'message', listener: (channel: string, message: string) => void): unknown
+  off(event: 'end', listener: () => void): unknown
+  disconnect(): void
+}
+
 /** What {@link RedisCache} uses of an ioredis `Redis` or `Cluster`. The client stays the caller's: it is never closed. */
-export interface RedisClient extends RedisNode {
+export interface RedisClient extends RedisNode, SubscribingClient {
   readonly status: string
   readonly isCluster: boolean
   readonly options: RedisClientOptions
   connect(): Promise<unknown>
   once(event: 'ready', listener: () => void): unknown
   getBuffer(key: string): Promise<Buffer | null>
+  getrangeBuffer(key: string, first: number, last: number): Promise<Buffer>
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>
   del(keys: string[]): Promise<number>
   eval(script: string, keyCount: number, ...keysAndArgs: (string | number | Buffer)[]): Promise<unknown>
+  /** For a connection that only listens. A Cluster listens by itself. */
+  duplicate(options?: object): SubscribingClient
   /** A Cluster has nodes. */
   nodes?(role: 'master'): RedisNode[]
 }

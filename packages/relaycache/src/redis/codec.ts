@@ -81,6 +81,7 @@ function fromJson(json: unknown): unknown {
   if (typeof json !== 'object' || json === null) return json
   if ('$' in json) {
     const [type, content] = json.$ as [Extension, unknown]
+    if (!Object.hasOwn(revivers, type)) throw new Error('Unknown type in a cached value')
     return revivers[type](content)
   }
   return fromMembers(json as Record<string, unknown>)

@@ -1,10 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import type { Timing } from '../backend.ts'
 import { TOKEN_LENGTH } from './scripts.ts'
 
 /**
- * What a value key holds: the key's own token, a header with the tokens of the entry's tags, a line feed, and the
- * encoded value. A key whose first value is still being computed holds its token only.
+ * What a value key holds: the key's own token, a stamp, a header with the tokens of the entry's tags, a line feed, and
+ * the encoded value. A key whose first value is still being computed holds its token only.
  */
 const VERSION = 'R1'
+
+/**
+ * The stamp is random and made for each `store`, so that two blobs with the same one are the same but for their token.
+ * It tells a process that already has the value that it need not read it again. The token cannot tell that: a value
+ * and the one that a refresh stores in its place have the same. The stamp also tells until when the value is fresh; all
+ * zeros are for a value that is fresh as long as Redis has it. The clocks of writers and readers may differ: then a
+ * value becomes stale sooner or later by as much. No clock has a say in what is invalidated.
+ */
+const RANDOM_LENGTH = 12
+
+/** In base 36: the milliseconds of `Date.now()` at the end of the ttl, and those that the function took. */
+const FRESH_UNTIL_LENGTH = 9
+const COMPUTE_LENGTH = 6
+const STAMP_LENGTH: number = RANDOM_LENGTH + FRESH_UNTIL_LENGTH + COMPUTE_LENGTH
+
+/** Where the stamp stands in a blob, as `GETRANGE` takes it: both ends belong to it. */
+export const STAMP_RANGE: readonly [first: number, last: number] = [
+  TOKEN_LENGTH,
+  TOKEN_LENGTH + STAMP_LENGTH - 1,
+]
+
+const HEADER_START: number = TOKEN_LENGTH + STAMP_LENGTH
+
+/** A stamp for a value stored now. It is fresh for `freshMs`, or as long as Redis has it. */
+export function newStamp(timing?: { readonly freshMs: number; readonly computeMs: number }): string {
+  const freshUntil = timing ? Date.now() + timing.freshMs : 0
+  return (
+    randomBytes(9).toString('base64url') +
+    fixed(freshUntil, FRESH_UNTIL_LENGTH) +
+    fixed(timing?.computeMs ?? 0, COMPUTE_LENGTH)
+  )
+}
+
+/** The timing of a value with this stamp; `undefined` when it is fresh as long as Redis has it. */
+export function timingIn(stamp: string): Timing | undefined {
+  const end = RANDOM_LENGTH + FRESH_UNTIL_LENGTH
+  const freshUntil = Number.parseInt(stamp.slice(RANDOM_LENGTH, end), 36)
+  if (!(freshUntil > 0)) return undefined
+  const computeMs = Number.parseInt(stamp.slice(end), 36)
+  return { freshUntil: performance.now() + freshUntil - Date.now(), computeMs }
+}
+
+/** Whether a value of this timing is not stale yet. */
+export function isFresh(timing: Timing | undefined): boolean {
+  return timing === undefined || performance.now() < timing.freshUntil
+}
+
+/** A number in a fixed number of digits, or the largest there is. */
+function fixed(number: number, length: number): string {
+  const text = Math.ceil(number).toString(36)
+  return text.length > length ? 'z'.repeat(length) : text.padStart(length, '0')
+}
+
+/** The stamp of a blob. */
+export function stampIn(blob: Buffer): string {
+  return blob.toString('latin1', TOKEN_LENGTH, HEADER_START)
+}
 
 /**
  * The header of a value stored now. `tokens` are that of the namespace, then those of the tags in their order. An
@@ -15,25 +74,51 @@ export function headerOf(tags: readonly string[], tokens: readonly string[]): st
   return `${VERSION}${JSON.stringify([namespaceToken, ...tags.flatMap((tag, index) => [tag, tagTokens[index]])])}\n`
 }
 
-/** The header of a blob with its line feed, whoever wrote it; empty when the blob holds a token only. */
-export function headerIn(blob: Buffer): Buffer {
+/** The stamp and the header of a blob with its line feed, whoever wrote it; empty when it holds a token only. */
+export function preambleIn(blob: Buffer): Buffer {
   const end = blob.indexOf('\n', TOKEN_LENGTH)
   return blob.subarray(TOKEN_LENGTH, end === -1 ? blob.length : end + 1)
 }
 
 /** The encoded value, if the blob has exactly this header. */
-export function bodyUnder(header: string, blob: Buffer): string | undefined {
-  const end = TOKEN_LENGTH + Buffer.byteLength(header)
-  return blob.toString('utf8', TOKEN_LENGTH, end) === header ? blob.toString('utf8', end) : undefined
+export function bodyUnder(header: string, blob: Buffer): Buffer | undefined {
+  const end = HEADER_START + Buffer.byteLength(header)
+  return blob.toString('utf8', HEADER_START, end) === header ? blob.subarray(end) : undefined
 }
 
-/** The tags in the header of a blob; `undefined` when it is not an entry of this version. */
-export function tagsIn(blob: Buffer): readonly string[] | undefined {
-  const header = headerIn(blob).toString()
+/** The encoded value, whatever its header. */
+export function bodyIn(blob: Buffer): Buffer {
+  return blob.subarray(TOKEN_LENGTH + preambleIn(blob).length)
+}
+
+/** Whether tokens differ at most in what soft invalidations put behind them. */
+export function areSoftlyCurrent(
+  stored: readonly string[],
+  current: readonly (string | undefined)[],
+): boolean {
+  return (
+    stored.length === current.length &&
+    stored.every((token, index) => token.slice(0, TOKEN_LENGTH) === current[index]?.slice(0, TOKEN_LENGTH))
+  )
+}
+
+/** What a blob was stored with, in the order of {@link headerOf}. */
+export interface Stored {
+  readonly tags: readonly string[]
+  /** That of the namespace, then those of the tags. */
+  readonly tokens: readonly string[]
+}
+
+/** The tags and tokens in the header of a blob; `undefined` when it is not an entry of this version. */
+export function storedWith(blob: Buffer): Stored | undefined {
+  const header = preambleIn(blob).toString('utf8', STAMP_LENGTH)
   if (!header.startsWith(VERSION)) return undefined
   try {
     const parts = JSON.parse(header.slice(VERSION.length)) as string[]
-    return parts.filter((_, index) => index % 2 === 1)
+    return {
+      tags: parts.filter((_, index) => index % 2 === 1),
+      tokens: parts.filter((_, index) => index % 2 === 0),
+    }
   } catch {
     return undefined
   }

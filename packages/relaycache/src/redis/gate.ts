@@ -1,4 +1,6 @@
-import type { Counters } from '../backend.ts'
+import type { CacheBackend, Counters } from '../backend.ts'
+import type { BreakerState } from '../breaker-state.ts'
+import { channelOf } from '../diagnostics.ts'
 import { BackendError, DeadlineExceededError, isRelayCacheError } from '../errors.ts'
 import type { OnError } from '../reporter.ts'
 import { whenReady, type RedisClient } from './client.ts'
@@ -6,10 +8,10 @@ import { whenReady, type RedisClient } from './client.ts'
 /** How long the breaker stays open before it tries again. */
 const COOLDOWN_MS = 1000
 
-/** `open` skips Redis at once; `half-open` does too while one probe is under way; `closed` lets everything through. */
-export type BreakerState = 'closed' | 'open' | 'half-open'
+const breakerChannel = channelOf('relaycache:breaker')
 
 interface GateOptions {
+  readonly backend: CacheBackend
   readonly client: RedisClient
   readonly deadlineMs: number
   readonly counters: Counters
@@ -40,7 +42,7 @@ export class Gate {
   /** Whether the breaker is closed. Starts the next probe of an open one once it is due. */
   admits(): boolean {
     if (this.#state === 'open' && performance.now() >= this.#probeAt) {
-      this.#state = 'half-open'
+      this.#become('half-open')
       void this.#probe()
     }
     return this.#state === 'closed'
@@ -72,13 +74,19 @@ export class Gate {
     }
   }
 
+  #become(state: BreakerState): void {
+    if (state === this.#state) return
+    this.#state = state
+    if (breakerChannel.hasSubscribers) breakerChannel.publish({ backend: this.#options.backend, state })
+  }
+
   #open(): void {
-    this.#state = 'open'
+    this.#become('open')
     this.#probeAt = performance.now() + COOLDOWN_MS
   }
 
   #close(): void {
-    this.#state = 'closed'
+    this.#become('closed')
     this.#options.whenClosed()
   }
 
@@ -100,7 +108,7 @@ async function sendWhenReady<T>(client: RedisClient, send: () => Promise<T>): Pr
 }
 
 /** An error that Redis answered with, as opposed to no answer. */
-function isReply(error: unknown): boolean {
+export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'
 }
 

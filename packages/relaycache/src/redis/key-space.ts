@@ -5,11 +5,14 @@ const EMPTY_IN_BRACES = /^-*(?:\}|$)/
 export class KeySpace {
   /** The key on which every entry depends. Deleting it clears the cache. */
   readonly namespace: string
+  /** Deleted with every tag that is invalidated, and before it where that is not one step. */
+  readonly anyTag: string
   readonly #valuePrefix: string
   readonly #tagPrefix: string
 
   constructor(valuePrefix: string, metaPrefix: string) {
     this.namespace = `${metaPrefix}n:${valuePrefix}`
+    this.anyTag = `${metaPrefix}any`
     this.#valuePrefix = `${valuePrefix}{`
     this.#tagPrefix = `${metaPrefix}t:`
   }

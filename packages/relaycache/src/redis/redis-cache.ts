@@ -1,11 +1,16 @@
 import {
   createCounters,
   type CacheBackend,
+  type Computation,
   type Counters,
+  type InvalidateTagsOptions,
   type Lookup,
   type Read,
   type Shared,
+  type StoreOptions,
 } from '../backend.ts'
+import type { BreakerState } from '../breaker-state.ts'
+import { publishInvalidation } from '../diagnostics.ts'
 import { durationToMs, ttlToMs, type Duration, type Ttl } from '../duration.ts'
 import { isRelayCacheError } from '../errors.ts'
 import { wellFormedKey } from '../keys.ts'
@@ -15,12 +20,14 @@ import { resolveSetOptions, type SetOptions } from '../set-options.ts'
 import { storable } from '../storable.ts'
 import { distinctTags, NO_TAGS } from '../tags.ts'
 import { checkClient, type RedisClient } from './client.ts'
-import { decode, encode } from './codec.ts'
-import { Entries, type RedisCapture } from './entries.ts'
+import { Entries, type Demand, type Put, type RedisCapture } from './entries.ts'
 import { Gate } from './gate.ts'
 import { KeySpace } from './key-space.ts'
 import { Removals } from './removals.ts'
+import type { Serializer } from './serializer.ts'
+import { Singleflight, type Look } from './singleflight.ts'
 import { countKeys, type RedisCacheStats } from './stats.ts'
+import { ValueFormat, type Encoded } from './value-format.ts'
 
 /** How a {@link RedisCache} behaves. */
 export interface RedisCacheOptions {
@@ -34,6 +41,17 @@ export interface RedisCacheOptions {
   readonly deadline?: Duration | undefined
   /** How long an invalidation may take before it rejects. @default '2s' */
   readonly invalidateDeadline?: Duration | undefined
+  /**
+   * How values become text or bytes. What another one stored is a miss.
+   * @default JSON, with the types that it lacks
+   */
+  readonly serializer?: Serializer | undefined
+  /**
+   * Values with more bytes than this are stored compressed (Brotli), unless that saves nothing or they have more than
+   * 64 MiB. An integer of at least 0, or Infinity for never. Caches with other settings can read them.
+   * @default Infinity
+   */
+  readonly compressAbove?: number | undefined
   /** Called with failures of Redis and values that cannot be stored. @default one process warning for each kind */
   readonly onError?: OnError | undefined
 }
@@ -44,8 +62,23 @@ const OPTION_NAMES = [
   'metaPrefix',
   'deadline',
   'invalidateDeadline',
+  'serializer',
+  'compressAbove',
   'onError',
 ] as const
+
+/** What a backend that is built on a {@link RedisCache} needs of it. */
+export interface Internals {
+  readonly options: RedisCacheOptions
+  readonly entries: Entries
+}
+
+const internals = new WeakMap<object, Internals>()
+
+/** `undefined` when it is not a {@link RedisCache}. */
+export function internalsOf(cache: object): Internals | undefined {
+  return internals.get(cache)
+}
 
 /**
  * A cache in Redis, shared by all processes. A hit of a cached function costs one round trip, also with tags; `get` and
@@ -63,10 +96,12 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   readonly counters: Counters = createCounters()
   readonly #defaultTtlMs: number
   readonly #report: OnError
+  readonly #format: ValueFormat
   readonly #keys: KeySpace
   readonly #gate: Gate
   readonly #entries: Entries
   readonly #removals: Removals
+  readonly #singleflight: Singleflight
 
   constructor(client: Client, options: RedisCacheOptions = {}) {
     checkOptionNames('RedisCache', options, OPTION_NAMES)
@@ -82,9 +117,11 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
     checkClient(client)
     this.client = client
     this.#defaultTtlMs = ttlToMs('defaultTtl', defaultTtl)
-    this.#report = createReporter(options.onError)
+    this.#report = createReporter(options.onError, this)
+    this.#format = new ValueFormat(options)
     this.#keys = new KeySpace(valuePrefix, metaPrefix)
     this.#gate = new Gate({
+      backend: this,
       client,
       deadlineMs: durationToMs('deadline', deadline),
       counters: this.counters,
@@ -97,7 +134,18 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
       gate: this.#gate,
       deadlineMs: durationToMs('invalidateDeadline', invalidateDeadline),
     })
-    this.#entries = new Entries(client, { keys: this.#keys, gate: this.#gate, removals: this.#removals })
+    this.#entries = new Entries(client, {
+      keys: this.#keys,
+      gate: this.#gate,
+      removals: this.#removals,
+      format: this.#format,
+    })
+    this.#singleflight = new Singleflight(client, this.#gate)
+    internals.set(this, { options, entries: this.#entries })
+  }
+
+  get breaker(): BreakerState {
+    return this.#gate.state
   }
 
   async get(key: string): Promise<Lookup> {
@@ -109,13 +157,19 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   async set(key: string, value: unknown, options: SetOptions = {}): Promise<boolean> {
     const { ttlMs, tags } = resolveSetOptions(options, this.#defaultTtlMs)
     const checkedKey = wellFormedKey(key)
-    const body = this.#encode(value)
-    const capture = body === undefined ? undefined : await this.renew(checkedKey, () => tags, ttlMs)
-    return capture !== undefined && body !== undefined && this.#put(capture, body, ttlMs)
+    const encoded = this.#encode(value)
+    const capture = encoded && (await this.renew(checkedKey, () => tags, ttlMs))
+    return (
+      encoded !== undefined &&
+      capture !== undefined &&
+      (await this.#put(capture, encoded, ttlMs)) !== undefined
+    )
   }
 
   async delete(key: string): Promise<void> {
-    await this.#removals.remove('delete', [this.#keys.value(wellFormedKey(key))])
+    const name = this.#keys.value(wellFormedKey(key))
+    const facts = { backend: this, operation: 'delete', tags: [], key } as const
+    await publishInvalidation(facts, () => this.#removals.remove('delete', [name]))
   }
 
   async has(key: string): Promise<boolean> {
@@ -123,15 +177,16 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   async clear(): Promise<void> {
-    await this.#removals.remove('clear', [this.#keys.namespace])
+    const facts = { backend: this, operation: 'clear', tags: [] } as const
+    await publishInvalidation(facts, () => this.#removals.remove('clear', [this.#keys.namespace]))
   }
 
-  async invalidateTags(tags: readonly string[]): Promise<void> {
+  async invalidateTags(tags: readonly string[], { soft = false }: InvalidateTagsOptions = {}): Promise<void> {
     const distinct = distinctTags(tags)
-    await this.#removals.remove(
-      'invalidateTags',
-      distinct.map((tag) => this.#keys.tag(tag)),
-      distinct,
+    const names = distinct.map((tag) => this.#keys.tag(tag))
+    const facts = { backend: this, operation: 'invalidateTags', tags: distinct } as const
+    await publishInvalidation(facts, () =>
+      soft ? this.#removals.soften(names, distinct) : this.#removals.removeTags(names, distinct),
     )
   }
 
@@ -147,44 +202,86 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
     }
   }
 
-  async peek(key: string, tags: () => readonly string[]): Promise<Lookup> {
+  async peek(key: string, tags: () => readonly string[], allowStale = false): Promise<Lookup> {
     const expected = tags().toSorted()
     const found = await attempt(() => this.#entries.find(key, expected))
-    return found?.hit ? found : { hit: false }
+    if (found?.hit) return { hit: true, value: found.value }
+    return allowStale && found?.stale ? { hit: true, value: found.stale.value } : { hit: false }
   }
 
-  async read(key: string, tags: () => readonly string[], ttlMs: number): Promise<Read> {
+  async read(key: string, tags: () => readonly string[], ttlMs: number, openTags = false): Promise<Read> {
+    const demand = { ttlMs, openTags }
     const expected = tags().toSorted()
-    const read = await attempt(async (): Promise<Read> => {
-      const found = await this.#entries.find(key, expected)
-      return found.hit
-        ? found
-        : { hit: false, capture: await this.#entries.capture(key, expected, ttlMs, found.seen) }
-    })
-    return read ?? { hit: false, capture: undefined }
+    return (await attempt(() => this.#look(key, expected, demand))) ?? { hit: false, capture: undefined }
   }
 
-  async renew(key: string, tags: () => readonly string[], ttlMs: number): Promise<RedisCapture | undefined> {
+  async renew(
+    key: string,
+    tags: () => readonly string[],
+    ttlMs: number,
+    openTags = false,
+  ): Promise<RedisCapture | undefined> {
     const expected = tags().toSorted()
-    return attempt(() => this.#entries.capture(key, expected, ttlMs))
+    return attempt(() => this.#entries.capture(key, expected, { ttlMs, openTags }))
   }
 
-  async store(capture: RedisCapture | undefined, value: unknown, ttlMs: number): Promise<Shared> {
-    const body = this.#encode(value)
-    if (body === undefined) return { own: value, copy: () => value }
-    if (capture) await this.#put(capture, body, ttlMs)
-    return { own: value, copy: () => decode(body) }
+  async store(
+    capture: RedisCapture | undefined,
+    value: unknown,
+    ttlMs: number,
+    options?: StoreOptions,
+  ): Promise<Shared> {
+    const encoded = this.#encode(value)
+    if (!encoded) return { own: value, copy: () => value }
+    const put = capture && (await this.#put(capture, encoded, ttlMs, options))
+    return put?.shared ?? { own: value, copy: encoded.copy }
   }
 
   /** Nothing to do: a key that holds a token only expires by itself. */
   release(): void {}
 
-  async #put(capture: RedisCapture, body: string, ttlMs: number): Promise<boolean> {
-    return (await attempt(() => this.#entries.put(capture, body, ttlMs))) ?? false
+  async lead(
+    given: RedisCapture,
+    { key, tags, ttlMs, openTags, ...lock }: Computation,
+    run: (capture: RedisCapture | undefined) => Promise<Shared>,
+  ): Promise<Shared> {
+    // A refresh wants a value of its own, and others go on with the one that there is.
+    if (given.seenStamp === undefined) return run(given)
+    const look = (): Promise<Look> => this.#look(key, tags().toSorted(), { ttlMs, openTags })
+    const found = await attempt(() => this.#singleflight.lead(given, { look, ...lock }))
+    if (found?.hit) {
+      let encoded: Encoded | undefined
+      return { own: found.value, copy: () => (encoded ??= this.#format.encode(found.value)).copy() }
+    }
+    const capture = found ? found.capture : given
+    try {
+      return await run(capture)
+    } finally {
+      capture?.lock?.end()
+    }
   }
 
-  #encode(value: unknown): string | undefined {
-    return storable(() => encode(value), this.#report)
+  async #look(key: string, tags: readonly string[], demand: Demand): Promise<Look> {
+    const found = await this.#entries.find(key, tags)
+    if (found.hit) return found
+    const capture = (): Promise<RedisCapture> => this.#entries.capture(key, tags, demand, found)
+    const { stale } = found
+    return stale
+      ? { hit: false, capture: await attempt(capture), stale }
+      : { hit: false, capture: await capture() }
+  }
+
+  #put(
+    capture: RedisCapture,
+    encoded: Encoded,
+    ttlMs: number,
+    options?: StoreOptions,
+  ): Promise<Put | undefined> {
+    return attempt(() => this.#entries.put(capture, encoded, ttlMs, options))
+  }
+
+  #encode(value: unknown): Encoded | undefined {
+    return storable(() => this.#format.encode(value), this.#report)
   }
 }
 

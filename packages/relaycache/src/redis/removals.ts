@@ -2,6 +2,7 @@ import { BackendError, InvalidationUnconfirmedError, type InvalidatingOperation 
 import type { RedisClient } from './client.ts'
 import type { Gate } from './gate.ts'
 import type { KeySpace } from './key-space.ts'
+import { softenTag } from './scripts.ts'
 
 /** More unconfirmed keys than this are given up for the one key on which every entry depends. */
 const MAX_UNCONFIRMED = 10_000
@@ -35,6 +36,11 @@ export class Removals {
     this.#deadlineMs = deadlineMs
   }
 
+  /** Deletes the keys of tags. @throws {InvalidationUnconfirmedError} unless Redis confirmed */
+  async removeTags(names: readonly string[], tags: readonly string[]): Promise<void> {
+    if (names.length > 0) await this.remove('invalidateTags', [this.#keys.anyTag, ...names], tags)
+  }
+
   /** Deletes keys. @throws {InvalidationUnconfirmedError} unless Redis confirmed */
   async remove(
     operation: InvalidatingOperation,
@@ -54,6 +60,22 @@ export class Removals {
       if ((this.#unconfirmed.get(name) ?? Infinity) <= earlierFailures) this.#unconfirmed.delete(name)
     }
     this.retry()
+  }
+
+  /**
+   * Makes stale what depends on tags. This is not tried again, and nothing is poisoned: what was to become stale may be
+   * served until its ttl is over.
+   * @throws {InvalidationUnconfirmedError} unless Redis confirmed
+   */
+  async soften(names: readonly string[], tags: readonly string[]): Promise<void> {
+    try {
+      await this.#gate.insist('invalidateTags', this.#deadlineMs, async () => {
+        await this.#client.del([this.#keys.anyTag])
+        await Promise.all(names.map((name) => softenTag(this.#client, name)))
+      })
+    } catch (cause) {
+      throw new InvalidationUnconfirmedError('invalidateTags', tags, { cause })
+    }
   }
 
   /** @throws {BackendError} when the deletion of one of the keys is not confirmed */
@@ -102,6 +124,8 @@ export class Removals {
 
   async #delete(names: readonly string[]): Promise<unknown> {
     if (!this.#client.isCluster) return this.#client.del(names.flatMap((name) => this.#keys.removed(name)))
+    // A computation whose value has more tags reads their tokens before this one, so this one must be gone first.
+    if (names.includes(this.#keys.anyTag)) await this.#client.del([this.#keys.anyTag])
     return Promise.all(names.map((name) => this.#deleteInTurn(this.#keys.removed(name))))
   }
 

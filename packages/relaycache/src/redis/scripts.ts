@@ -19,16 +19,26 @@ local function newToken()
   return ARGV[1] .. string.format('%010d%06d', time[1], time[2])
 end`
 
-/** The token of a tag, whose key lives at least as long as asked for. */
+/**
+ * The token of a tag, whose key lives at least as long as asked for. Soft invalidations put a second token behind the
+ * first one.
+ */
 const OPEN_TAG = `${PRELUDE}
 local token = tokenOf(KEYS[1])
 if not token then
   token = newToken()
   redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
-elseif redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return token
 end
-return token`
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return redis.call('GET', KEYS[1])`
+
+/** Gives a tag another second token. Nothing depends on a tag without a token. */
+const SOFTEN_TAG = `${PRELUDE}
+local token = tokenOf(KEYS[1])
+if not token then return 0 end
+redis.call('SET', KEYS[1], token .. newToken(), 'KEEPTTL')
+return 1`
 
 /**
  * The token of a value that is about to be computed. What the key holds besides goes if it is what the caller found
@@ -64,12 +74,61 @@ redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 if KEYS[2] then redis.call('DEL', KEYS[2]) end
 return 1`
 
+/**
+ * Takes a lock, or says why not: there is another value by now than the one that was seen, as its stamp tells; or for
+ * how many milliseconds another one holds the lock. Whoever sends it twice gets it twice.
+ */
+const TAKE_LOCK = `${PRELUDE}
+if tokenOf(KEYS[2]) == ARGV[3] then
+  local stamp = redis.call('GETRANGE', KEYS[2], ARGV[4], ARGV[5])
+  if stamp ~= '' and stamp ~= ARGV[6] then return 'stored' end
+end
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 'taken' end
+if redis.call('GET', KEYS[1]) == ARGV[1] then return 'taken' end
+return redis.call('PTTL', KEYS[1])`
+
+const KEEP_LOCK = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+
+/** A user who may not publish gets an error, which the waiters make up for by looking from time to time. */
+const END_LOCK = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.pcall('PUBLISH', ARGV[2], 'none')
+return 1`
+
+/** Like {@link STORE_VALUE}, but only for the holder of a lock (the last key), which ends with it in any case. */
+const STORE_AND_END_LOCK = `${PRELUDE}
+local lock = KEYS[#KEYS]
+local renewed = KEYS[3] and KEYS[2]
+if redis.call('GET', lock) ~= ARGV[4] then return 0 end
+local current = (tokenOf(KEYS[1]) or tokenOf(renewed)) == ARGV[1]
+if current then
+  redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
+  if renewed then redis.call('DEL', renewed) end
+end
+redis.call('DEL', lock)
+redis.pcall('PUBLISH', ARGV[5], current and 'stored' or 'none')
+return current and 1 or 0`
+
+/** A lock in Redis: its key, which is also the channel where its end is told, and the secret of its holder. */
+export interface LockKey {
+  readonly name: string
+  readonly secret: string
+}
+
 /** The key of a value, then the key beside it that a renewed token is kept in, where that matters. */
 export type ValueKeys = readonly [value: string] | readonly [value: string, renewed: string]
 
 /** The current token of a tag key that lives at least `lifeMs` from now. */
 export async function openTag(client: RedisClient, key: string, lifeMs: number): Promise<string> {
   return String(await client.eval(OPEN_TAG, 1, key, random(), lifeMs))
+}
+
+/** Makes stale what was stored under the token of a tag key. */
+export async function softenTag(client: RedisClient, key: string): Promise<void> {
+  await client.eval(SOFTEN_TAG, 1, key, random())
 }
 
 /** The current token of a value key; lives at least `lifeMs`, unless the key holds a value that is not the dead one. */
@@ -90,10 +149,66 @@ export async function renewValue(client: RedisClient, keys: ValueKeys, lifeMs: n
 export async function storeValue(
   client: RedisClient,
   keys: ValueKeys,
-  { token, text, ttlMs }: { token: string; text: string; ttlMs: number },
+  { token, text, ttlMs }: { token: string; text: string | Buffer; ttlMs: number },
 ): Promise<boolean> {
   // A client with `stringNumbers` replies '1'.
   return Number(await client.eval(STORE_VALUE, keys.length, ...keys, token, text, ttlMs)) === 1
+}
+
+/** Like {@link storeValue}, but only while the lock is held, which ends with it. */
+export async function storeAndEndLock(
+  client: RedisClient,
+  keys: ValueKeys,
+  {
+    token,
+    text,
+    ttlMs,
+    lock: { name, secret },
+  }: { token: string; text: string | Buffer; ttlMs: number; lock: LockKey },
+): Promise<boolean> {
+  const all = [...keys, name]
+  const args = [token, text, ttlMs, secret, name]
+  return Number(await client.eval(STORE_AND_END_LOCK, all.length, ...all, ...args)) === 1
+}
+
+/** What a request for a lock gave; a number is for how many more milliseconds another one holds it. */
+export type Taken = 'taken' | 'stored' | number
+
+/** Takes a lock for the computation of a value, unless somebody holds it or has stored the value by now. */
+export async function takeLock(
+  client: RedisClient,
+  { name, secret }: LockKey,
+  {
+    valueKey,
+    token,
+    seenStamp,
+    stampRange,
+    ttlMs,
+  }: {
+    valueKey: string
+    token: string
+    seenStamp: string
+    stampRange: readonly [first: number, last: number]
+    ttlMs: number
+  },
+): Promise<Taken> {
+  const args = [secret, ttlMs, token, ...stampRange, seenStamp]
+  const reply = String(await client.eval(TAKE_LOCK, 2, name, valueKey, ...args))
+  return reply === 'taken' || reply === 'stored' ? reply : Number(reply)
+}
+
+/** Whether the lock is still held. It is then held for `ttlMs` from now. */
+export async function keepLock(
+  client: RedisClient,
+  { name, secret }: LockKey,
+  ttlMs: number,
+): Promise<boolean> {
+  return Number(await client.eval(KEEP_LOCK, 1, name, secret, ttlMs)) === 1
+}
+
+/** Ends a lock, and tells that no value was stored, unless it is not held any more. */
+export async function endLock(client: RedisClient, { name, secret }: LockKey): Promise<void> {
+  await client.eval(END_LOCK, 1, name, secret, name)
 }
 
 function random(): string {

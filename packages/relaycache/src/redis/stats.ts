@@ -1,6 +1,7 @@
 import type { CacheStats } from '../backend.ts'
+import type { BreakerState } from '../breaker-state.ts'
 import type { RedisClient, RedisNode } from './client.ts'
-import type { BreakerState, Gate } from './gate.ts'
+import type { Gate } from './gate.ts'
 import type { KeySpace } from './key-space.ts'
 
 /** The statistics of a cache in Redis. The key counts are estimates, and count what all processes stored. */

@@ -44,7 +44,7 @@ export class Tokens {
     return token
   }
 
-  /** The token of a value. `dead` is the header of what its key was found to hold in vain; may be empty. */
+  /** The token of a value. `dead` is the preamble of what its key was found to hold in vain; may be empty. */
   ofValue(keys: ValueKeys, ttlMs: number, dead: Buffer): Promise<string> {
     const lifeMs = computationLife(ttlMs)
     return this.#once(`${lifeMs}:${keys[0]}`, () => openValue(this.#client, keys, { lifeMs, dead }))

@@ -1,0 +1,2 @@
+export { RelayDrizzleCache, relayDrizzleCache } from './relay-drizzle-cache.ts'
+export type { RelayDrizzleCacheOptions } from './options.ts'

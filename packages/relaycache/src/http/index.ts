@@ -1,0 +1,2 @@
+export { cacheView } from './cache-view.ts'
+export type { CacheViewOptions } from './view-options.ts'
