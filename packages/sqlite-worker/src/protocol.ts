@@ -215,9 +215,9 @@ export const Shared = {
 } as const
 
 /** How long a thread looks for a message before it sleeps, where they follow each other within {@link SOON_MS}. */
-export const SPIN_MS = 0.1
+export const SPIN_MS = 0.3
 /** Longer than it takes to run a short statement and wake both threads. */
-export const SOON_MS = 0.2
+export const SOON_MS = 0.6
 
 /** The most operations of a message; {@link Shared} has a bit for each. */
 export const MAX_OPERATIONS = 512

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { Contention } from '../contention.ts'
 import { onNextTurn } from '../event-loop.ts'
 import { SOON_MS, SPIN_MS } from '../protocol.ts'
 
@@ -11,6 +12,7 @@ export const MAY_SPIN: boolean = availableParallelism() > 1
  */
 export class ReplyWatch {
   readonly #isAwaited: () => boolean
+  readonly #contention = new Contention()
   #isSoon = false
   #until = 0
   #isTurning = false
@@ -23,7 +25,7 @@ export class ReplyWatch {
   sent(now: number): void {
     if (!MAY_SPIN || !this.#isSoon) return
     this.#until = now + SPIN_MS
-    if (this.#isTurning) return
+    if (this.#isTurning || !this.#contention.begin(now)) return
     this.#isTurning = true
     onNextTurn(() => this.#turn())
   }
@@ -34,7 +36,8 @@ export class ReplyWatch {
   }
 
   #turn(): void {
-    this.#isTurning = this.#isAwaited() && performance.now() < this.#until
+    const now = performance.now()
+    this.#isTurning = this.#contention.look(now) && this.#isAwaited() && now < this.#until
     if (this.#isTurning) onNextTurn(() => this.#turn())
   }
 }

@@ -9,7 +9,9 @@ export class Batch {
   readonly timed: boolean
   readonly outcomes: Outcomes
   readonly #codes: Numbers
-  readonly #params: unknown[] = []
+  readonly #values: unknown[]
+  /** Where the values of each operation begin. */
+  readonly #starts: number[] = []
 
   constructor({ operations, values, leased, streamed, timed }: BatchMessage) {
     this.count = operations.length / 2
@@ -18,12 +20,14 @@ export class Batch {
     this.timed = timed
     this.outcomes = new Outcomes(this.count)
     this.#codes = operations
+    this.#values = values
     let at = 0
     for (let i = 1; i < operations.length; i += 2) {
+      this.#starts.push(at)
       const shape = operations[i] as number
-      if (shape >= 0) this.#params.push(shape === 0 ? undefined : values.slice(at, (at += shape)))
-      else this.#params.push(values[at++])
+      at += shape < 0 ? 1 : shape
     }
+    this.#starts.push(at)
   }
 
   /** The statement's id, or a control code. */
@@ -31,15 +35,32 @@ export class Batch {
     return this.#codes[2 * index] as number
   }
 
+  /** Whether operations [from, to) run the same statement, each with as many positional parameters. */
+  areAlike(from: number, to: number): boolean {
+    const code = this.code(from)
+    const shape = this.#codes[2 * from + 1] as number
+    if (to > this.count || code < 0 || shape < 0) return false
+    for (let i = to - 1; i > from; i--)
+      if (this.#codes[2 * i] !== code || this.#codes[2 * i + 1] !== shape) return false
+    return true
+  }
+
   hasManySets(index: number): boolean {
     return this.#codes[2 * index + 1] === Shape.sets
   }
 
   params(index: number): WireParams {
-    return this.#params[index] as WireParams
+    const shape = this.#codes[2 * index + 1] as number
+    if (shape < 0) return this.payload(index) as WireParams
+    return shape === 0 ? undefined : (this.paramsOfAll(index, index + 1) as WireParams)
+  }
+
+  /** The positional parameters of operations [from, to), one after another. */
+  paramsOfAll(from: number, to: number): unknown[] {
+    return this.#values.slice(this.#starts[from], this.#starts[to])
   }
 
   payload(index: number): unknown {
-    return this.#params[index]
+    return this.#values[this.#starts[index] as number]
   }
 }

@@ -11,6 +11,8 @@ import type { Statements } from './statements.ts'
 
 /** A group is committed after about this time, so that other processes get at the lock. */
 const GROUP_MS = 10
+/** After so many operations the clock is looked at. */
+const LOOK_EVERY = 16
 /** How often a group is replayed without the statements that rolled it back, before its operations run singly. */
 const MAX_REPLAYS = 3
 /** Finished operations are answered at least this often, ahead of their batch. */
@@ -119,17 +121,27 @@ export class Executor {
     const deadline = performance.now() + GROUP_MS
     let index = from
     let killed = 0
-    for (; index < to; index++) {
+    let nextLook = from + LOOK_EVERY
+    while (index < to) {
+      if (index >= nextLook) {
+        if (performance.now() > deadline) break
+        nextLook = index + LOOK_EVERY
+      }
       if (this.#isKiller(batch, index, killers)) {
         killed += 1
+        index += 1
         continue
       }
-      if (index > from && (index & 15) === 0 && performance.now() > deadline) break
+      const merged = killers.size === 0 ? this.#parts.operations.runMerged(batch, index, to) : 0
+      if (!this.#db.inTransaction) return undefined // whoever of them did it will do it alone
+      index += merged
+      if (merged > 0) continue
       this.#attempt(batch, index)
       if (!this.#db.inTransaction) {
         killers.set(index, batch.outcomes.failureOf(index) ?? LEASE_GONE)
         return undefined
       }
+      index += 1
     }
     try {
       if (!this.#parts.shared.isStopped) this.#commit.run() // nobody would be told, and others may write by now

@@ -7,6 +7,7 @@ import { Executor } from './executor.ts'
 import { toFailure } from './failure.ts'
 import { openDatabase } from './open.ts'
 import { Inbox } from './inbox.ts'
+import { MergedInserts } from './merged-inserts.ts'
 import { Operations } from './operations.ts'
 import { Procedures } from './procedures.ts'
 import { ReaderExecutor } from './reader-executor.ts'
@@ -38,7 +39,18 @@ function createExecutor(
   const statements = new Statements(db)
   const reads = new Reads(db, shared, post)
   const writes = new Writes(db, reads)
-  const operations = new Operations({ db, schema, statements, reads, writes, procedures, shared, slowMs })
+  const merged = new MergedInserts(db, schema)
+  const operations = new Operations({
+    db,
+    schema,
+    statements,
+    reads,
+    writes,
+    merged,
+    procedures,
+    shared,
+    slowMs,
+  })
   const reply = (message: ReplyMessage) => {
     if (!shared.isStopped) post(message)
   }

@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { Control, Outcome, type StoredValue, type WireParams } from '../protocol.ts'
 import type { Batch } from './batch.ts'
 import { StepFailure, WorkerFailure } from './failure.ts'
+import { MERGED_ROWS, type MergedInserts } from './merged-inserts.ts'
 import type { Kind, Prepared, SingleParams } from './prepared.ts'
 import type { ProcedureCall, Procedures } from './procedures.ts'
 import type { ReadResult, Reads } from './reads.ts'
@@ -21,6 +22,7 @@ export interface OperationsParts {
   readonly statements: Statements
   readonly reads: Reads
   readonly writes: Writes
+  readonly merged: MergedInserts
   readonly procedures: Procedures
   readonly shared: SharedState
   /** Operations that take longer are reported. */
@@ -70,6 +72,18 @@ export class Operations {
         prepared.isSlow = ms > LONG_MS
       }
     }
+  }
+
+  /**
+   * Runs the next operations as one statement inside a transaction, where they are one plain insert each; returns how
+   * many did, most often none. It may roll the transaction back.
+   */
+  runMerged(batch: Batch, from: number, limit: number): number {
+    const { shared, statements, merged, slowMs } = this.#parts
+    const to = from + MERGED_ROWS
+    if (to > limit || batch.timed || slowMs !== Infinity || !batch.areAlike(from, to)) return 0
+    for (let index = from; index < to; index++) if (shared.isAborted(index)) return 0
+    return merged.run(batch, from, statements.get(batch.code(from))) ? MERGED_ROWS : 0
   }
 
   #timed(batch: Batch, index: number, run: () => void): number {

@@ -8,6 +8,7 @@ export class Schema {
   readonly #readDatabases: Statement<[], { name: string }>
   #version: number | undefined
   #deferred: boolean | undefined
+  #generation = 0
 
   constructor(db: Database) {
     this.#db = db
@@ -19,6 +20,12 @@ export class Schema {
   /** Says that something may have changed the schema of this connection, or undone such a change. */
   touch(): void {
     this.#deferred = undefined
+    this.#generation += 1
+  }
+
+  /** Changes whenever the schema may have. */
+  get generation(): number {
+    return this.#generation
   }
 
   /** Whether BEGIN locks more than one file: attached ones, and temporary tables, count. */

@@ -9,7 +9,7 @@ const READS = new Set(['SELECT', 'VALUES', 'WITH', 'EXPLAIN'])
 const CHANGES = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH'])
 const READ_TEXT = /^\s*(?:select|with|values)/i
 /** Functions that tell of the statement before, which in a group may be another caller's, or one that was replayed. */
-const LOOKS_BACK = /\b(?:last_insert_rowid|(?:total_)?changes)\s*\(/i
+export const LOOKS_BACK: RegExp = /\b(?:last_insert_rowid|(?:total_)?changes)\s*\(/i
 
 /** The statements that the other thread named by id; each is prepared when it first runs. */
 export class Statements {
