@@ -8,6 +8,7 @@ import { memoryCases } from './relaycache/memory-cases.mjs'
 import { memoryHitCases } from './relaycache/memory-hit-cases.mjs'
 import { redisHitCases } from './relaycache/redis-hit-cases.mjs'
 import { stampedeCases } from './relaycache/stampede-cases.mjs'
+import { tieredCases } from './relaycache/tiered-cases.mjs'
 
 const peers = ['bentocache', 'cacheable', 'cache-manager', '@epic-web/cachified', '@keyv/redis', 'ioredis']
 
@@ -17,6 +18,7 @@ export const suite = defineSuite({
   cases: [
     ...memoryHitCases,
     ...redisHitCases,
+    ...tieredCases,
     ...invalidateCases,
     ...stampedeCases,
     ...failureCases,

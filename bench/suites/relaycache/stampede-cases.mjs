@@ -1,4 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { ours } from '../../lib/ours.mjs'
 import { defineCase } from '../../lib/suite.mjs'
 import { tagsOf } from './books.mjs'
@@ -6,11 +7,9 @@ import { withBentocache, withCacheableUntagged, withCacheManager, withCachified 
 import { openOurs } from './redis-hit-cases.mjs'
 import { openBentocache, openCacheable, openCacheManager } from './redis-peers.mjs'
 import { sharedServer } from './redis-server.mjs'
+import { stampeding } from './stampeding.mjs'
 
 const { cache, InMemoryCache } = await ours('relaycache')
-
-const CALLERS = 1000
-const WORK_MS = 20
 
 const { open, close } = sharedServer()
 
@@ -29,23 +28,34 @@ const inRedis = (openContender) => ({
   },
 })
 
-/** Lets many callers at once ask for a value that nobody has asked for before; counts how often it is computed. */
-function stampeding(wrap) {
-  let computed = 0
-  let latest = 0
-  const get = wrap(async (id) => {
-    computed += 1
-    await delay(WORK_MS)
-    return { id }
-  })
-  return async () => {
-    computed = 0
-    latest += 1
-    const id = latest
-    const values = await Promise.all(Array.from({ length: CALLERS }, () => get(id)))
-    if (values.some((value) => value.id !== id)) throw new Error('A caller got another value')
-    return computed
-  }
+/** The same over two processes, each with as many callers. */
+const inProcesses = (contender) => ({
+  setup: async () => {
+    const server = await open()
+    const children = await Promise.all([server, server].map(({ port }) => start(contender, port)))
+    return { children }
+  },
+  measure: async ({ children }) => {
+    const computed = await Promise.all(children.map((child) => ask(child)))
+    return computed.reduce((sum, count) => sum + count, 0)
+  },
+  teardown: async ({ children }) => {
+    for (const child of children) child.kill()
+    await close()
+  },
+})
+
+async function start(contender, port) {
+  const child = fork(new URL('stampede-process.mjs', import.meta.url), [contender, String(port)])
+  await once(child, 'message')
+  return child
+}
+
+/** Has a process run its callers; resolves to how often it computed. */
+async function ask(child) {
+  child.send('go')
+  const [computed] = await once(child, 'message')
+  return computed
 }
 
 const withOurs = (load) => cache({ ttl: '1h', backend: new InMemoryCache(), key: 'book', tags: tagsOf }, load)
@@ -75,6 +85,18 @@ export const stampedeCases = [
       bentocache: inRedis(openBentocache),
       cacheable: inRedis(openCacheable),
       'cache-manager': inRedis(openCacheManager),
+    },
+    limits: exactlyOnce,
+  }),
+  defineCase({
+    id: 'stampede-redis-2-processes',
+    unit: 'calls',
+    pairs: 7,
+    ours: inProcesses('ours'),
+    peers: {
+      bentocache: inProcesses('bentocache'),
+      cacheable: inProcesses('cacheable'),
+      'cache-manager': inProcesses('cache-manager'),
     },
     limits: exactlyOnce,
   }),

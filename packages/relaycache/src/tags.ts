@@ -19,5 +19,5 @@ export function distinctTags(tags: unknown): readonly string[] {
     // In UTF-8 all lone surrogates are the same.
     if (!tag.isWellFormed()) throw new TypeError('Expected every tag to be well-formed, got a lone surrogate')
   }
-  return [...new Set<string>(tags as string[])]
+  return (tags as string[]).filter((tag, index) => tags.indexOf(tag) === index)
 }

@@ -14,11 +14,12 @@ export function encode(value: unknown): string {
   return (json === value ? PLAIN : EXTENDED) + JSON.stringify(json)
 }
 
-/** The value of a text. @throws when the text is not one of {@link encode} */
-export function decode(text: string): unknown {
-  const json: unknown = JSON.parse(text.slice(1))
-  if (text.startsWith(PLAIN)) return json
-  if (text.startsWith(EXTENDED)) return fromJson(json)
+/** The value of a text in UTF-8. @throws when it is not one of {@link encode} */
+export function decode(data: Buffer): unknown {
+  const mark = data.toString('latin1', 0, 1)
+  const json: unknown = JSON.parse(data.toString('utf8', 1))
+  if (mark === PLAIN) return json
+  if (mark === EXTENDED) return fromJson(json)
   throw new Error('Unknown encoding of a cached value')
 }
 

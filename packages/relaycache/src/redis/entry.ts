@@ -28,6 +28,8 @@ export const STAMP_RANGE: readonly [first: number, last: number] = [
   TOKEN_LENGTH + STAMP_LENGTH - 1,
 ]
 
+const NEEDS_NO_ESCAPE = /^[\w :./-]*$/
+
 const HEADER_START: number = TOKEN_LENGTH + STAMP_LENGTH
 
 /** A stamp for a value stored now. It is fresh for `freshMs`, or as long as Redis has it. */
@@ -70,8 +72,14 @@ export function stampIn(blob: Buffer): string {
  * entry is valid exactly if its header is the one that would be written now.
  */
 export function headerOf(tags: readonly string[], tokens: readonly string[]): string {
-  const [namespaceToken, ...tagTokens] = tokens
-  return `${VERSION}${JSON.stringify([namespaceToken, ...tags.flatMap((tag, index) => [tag, tagTokens[index]])])}\n`
+  // JSON, by hand since every read of a value makes it; a token has nothing to escape
+  let header = `${VERSION}["${tokens[0]}"`
+  for (let i = 0; i < tags.length; i++) header += `,${quoted(tags[i] as string)},"${tokens[i + 1]}"`
+  return `${header}]\n`
+}
+
+function quoted(text: string): string {
+  return NEEDS_NO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 /** The stamp and the header of a blob with its line feed, whoever wrote it; empty when it holds a token only. */

@@ -31,18 +31,19 @@ export class MultiGet {
    * What the keys hold, in their order; with `stamped`, after the stamp of what that key holds.
    * @throws the error of the first key that could not be read
    */
-  async get(keys: readonly string[], stamped?: string): Promise<(Buffer | null)[]> {
-    if (keys.length === 0) return []
+  get(keys: readonly string[], stamped?: string): Promise<(Buffer | null)[]> {
+    if (keys.length === 0) return Promise.resolve([])
     const batch = this.#batch()
     const wanted = keys.map((key) => positionOf(key, batch.positions))
     const stamp = stamped === undefined ? undefined : positionOf(stamped, batch.stamped)
-    const all = await batch.replies
-    // Nothing joins the batch any more: the stamps begin behind the last key.
-    if (stamp !== undefined) wanted.unshift(batch.positions.size + stamp)
-    return wanted.map((position) => {
-      const reply = all[position] ?? null
-      if (reply instanceof Error) throw reply
-      return reply
+    return batch.replies.then((all) => {
+      // Nothing joins the batch any more: the stamps begin behind the last key.
+      if (stamp !== undefined) wanted.unshift(batch.positions.size + stamp)
+      return wanted.map((position) => {
+        const reply = all[position] ?? null
+        if (reply instanceof Error) throw reply
+        return reply
+      })
     })
   }
 
@@ -63,7 +64,9 @@ export class MultiGet {
 }
 
 function positionOf(key: string, positions: Map<string, number>): number {
-  const position = positions.get(key) ?? positions.size
+  const known = positions.get(key)
+  if (known !== undefined) return known
+  const position = positions.size
   positions.set(key, position)
   return position
 }

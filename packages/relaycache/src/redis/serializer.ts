@@ -25,7 +25,7 @@ export interface Serializer {
 export const jsonSerializer: Serializer = {
   name: 'json',
   encode,
-  decode: (data) => decode(data.toString()),
+  decode,
 }
 
 /** @throws {TypeError} when it is not a {@link Serializer} */

@@ -17,6 +17,10 @@ interface ValueFormatOptions {
 
 const COMPRESSED = '+br'
 
+/** The first line, which is never longer than this. */
+const HEAD = /^([^ \n]+) ([^\n]+)\n/
+const MAX_HEAD = 64
+
 /**
  * How values become bodies: a line with the name of the serializer, the compression, and a CRC-32 of what follows.
  * Whatever has another first line or another checksum is refused, so that a blob of another setting, or a damaged or
@@ -54,13 +58,13 @@ export class ValueFormat {
 
   /** @throws when the body is not one of {@link encode} with this serializer; compressed or not does not matter */
   decode(body: Buffer): unknown {
-    const end = body.indexOf('\n')
-    const [kind, checksum] = body.toString('latin1', 0, Math.max(end, 0)).split(' ')
-    const data = body.subarray(end + 1)
+    const [, kind, checksum] = HEAD.exec(body.toString('latin1', 0, MAX_HEAD)) ?? []
+    if (!kind || !checksum) throw new Error('A cached value has another format')
+    const data = body.subarray(kind.length + checksum.length + 2)
     const { name } = this.#serializer
     const isCompressed = kind === name + COMPRESSED
     if (!isCompressed && kind !== name) throw new Error('A cached value has another format')
-    if (checksum !== checksumOf(data)) throw new Error('A cached value is damaged')
+    if (Number.parseInt(checksum, 16) !== crc32(data)) throw new Error('A cached value is damaged')
     if (isCompressed) return this.#serializer.decode(decompress(data))
     if (this.#serializer === jsonSerializer) return jsonSerializer.decode(data)
     // The reply is shared by those who asked for it together, and decoded bytes may be a view of what they came from.
