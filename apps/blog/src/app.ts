@@ -11,8 +11,10 @@ import {
 } from 'fastify'
 import { analyticsApi } from './pages/analytics.ts'
 import { bookPages } from './pages/books.ts'
+import { clearCacheApi } from './pages/clear-cache.ts'
 import { homePage } from './pages/home.ts'
 import { postPages } from './pages/posts.ts'
+import { searchPages } from './pages/search.ts'
 import { createRender } from './render.ts'
 import type { Site } from './site.ts'
 
@@ -58,6 +60,11 @@ export async function buildApp(site: Site): Promise<FastifyInstance> {
     root: fileURLToPath(new URL('../public', import.meta.url)),
     prefix: '/static/',
   })
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+  )
   app.decorateReply('html', function html(page) {
     return this.type('text/html; charset=utf-8').send(page)
   })
@@ -74,7 +81,8 @@ export async function buildApp(site: Site): Promise<FastifyInstance> {
   })
 
   app.get('/healthz', () => ({ status: 'ok' }))
-  for (const pages of [homePage, bookPages, postPages, analyticsApi]) pages(app, { site, render })
+  const all = [homePage, bookPages, searchPages, postPages, analyticsApi, clearCacheApi]
+  for (const pages of all) pages(app, { site, render })
   return app
 }
 

@@ -1,30 +1,47 @@
 import { InMemoryCache, type CacheBackend } from '@outrider/relaycache'
-import { RedisCache } from '@outrider/relaycache/redis'
+import { RedisCache, TieredCache } from '@outrider/relaycache/redis'
 import { Redis } from 'ioredis'
 
 /** Where cached values live, and how to let go of it. */
 export interface Cache {
   readonly backend: CacheBackend
-  /** Whether other processes see the same values, and the same invalidations. */
-  readonly isShared: boolean
-  /** For people: what it is. */
-  readonly name: string
+  /** Of a cache that all processes share: they see the same values, and the same invalidations. */
+  readonly redis: Redis | undefined
+  /** For people: where values are now. */
+  describe(): string
   close(): void
 }
 
-/** Memory, or Redis when its URL is given. Pages work without Redis: a cache that is down is a cache that misses. */
+/**
+ * Memory, or with a URL Redis and in front of it memory, which serves what Redis confirms. Pages work without Redis: a
+ * cache that is down is a cache that misses.
+ */
 export function openCache(redisUrl: string | undefined, onError: (error: unknown) => void): Cache {
+  const memory = new InMemoryCache({ defaultTtl: '1h', maxItems: 10_000 })
   if (redisUrl === undefined) {
-    const backend = new InMemoryCache({ defaultTtl: '1h', maxItems: 10_000 })
-    return { backend, isShared: false, name: 'memory', close: () => {} }
+    return { backend: memory, redis: undefined, describe: () => 'memory', close: () => {} }
   }
-  const client = new Redis(redisUrl, { enableOfflineQueue: false })
-  client.on('error', onError)
-  const backend = new RedisCache(client, {
+  const redis = new Redis(redisUrl, { enableOfflineQueue: false })
+  let isAway = false
+  redis.on('ready', () => (isAway = false))
+  redis.on('error', (error) => {
+    if (!isAway) onError(error) // and not with each attempt to come back
+    isAway = true
+  })
+  const l2 = new RedisCache(redis, {
     defaultTtl: '1h',
     valuePrefix: 'blog:',
     metaPrefix: 'blog:meta:',
     onError,
   })
-  return { backend, isShared: true, name: 'Redis', close: () => client.disconnect() }
+  const backend = new TieredCache({ l1: memory, l2, mode: 'validate' })
+  return {
+    backend,
+    redis,
+    describe: () =>
+      backend.breaker === 'closed'
+        ? 'Redis, with copies in memory that it confirms'
+        : 'Redis, which does not answer now',
+    close: () => redis.disconnect(),
+  }
 }

@@ -1,4 +1,4 @@
-import { explain } from './explain.ts'
+import { explain, messageOf } from './explain.ts'
 import { seedDemo } from './seed/seed-demo.ts'
 import { serve } from './serve.ts'
 import { readSettings } from './settings.ts'
@@ -14,8 +14,7 @@ async function main(): Promise<void> {
   }
   process.on('SIGINT', end).on('SIGTERM', end)
   const site = await openSite(readSettings(process.env), {
-    onError: (error, what) =>
-      process.stderr.write(`${what}: ${error instanceof Error ? error.message : String(error)}\n`),
+    onError: (error, what) => process.stderr.write(`${what}: ${messageOf(error)}\n`),
   })
   try {
     await site.database.migrate()

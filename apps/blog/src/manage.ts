@@ -1,5 +1,5 @@
 import { runManage } from '@outrider/command-kit'
-import { explain } from './explain.ts'
+import { explain, messageOf } from './explain.ts'
 import { readSettings } from './settings.ts'
 import { openSite } from './site.ts'
 
@@ -9,7 +9,9 @@ try {
   await runManage({
     commands: [new URL('./commands/', import.meta.url)],
     context: () =>
-      openSite(settings, { onError: (error, what) => process.stderr.write(`${what}: ${explain(error)}\n`) }),
+      openSite(settings, {
+        onError: (error, what) => process.stderr.write(`${what}: ${messageOf(error)}\n`),
+      }),
   })
 } catch (error) {
   process.stderr.write(`${explain(error)}\n`)

@@ -13,6 +13,7 @@ const environment = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   PHANTOMDB_HOST: z.url({ protocol: /^https?$/ }).optional(),
+  ADMIN_TOKEN: z.string().min(16).optional(),
 })
 
 /** Everything that can be set from outside, checked once. */
@@ -25,12 +26,14 @@ export interface Settings {
   readonly dataDir: string
   /** The SQLite file of page views and the audit log; its folder is made when missing. @default analytics.db in dataDir */
   readonly analyticsFile: string
-  /** Where the cache lives; in memory when absent. */
+  /** The Redis that the processes share their cache in; each has its own in memory when absent. */
   readonly redisUrl: string | undefined
   /** The PostgreSQL behind the gateway; embedded when absent. */
   readonly databaseUrl: string | undefined
   /** A PhantomDB gateway that runs already; one is started when absent. */
   readonly phantomUrl: string | undefined
+  /** What staff sends to clear the cache over HTTP; nobody can when absent. */
+  readonly adminToken: string | undefined
 }
 
 /** The variables that give another process these settings, as far as they are about data. */
@@ -51,7 +54,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
     throw new SettingsError(`These environment variables do not fit:\n  ${problems.join('\n  ')}`)
   }
-  const { HOST, PORT, DATA_DIR, WORKER_DB_PATH, REDIS_URL, DATABASE_URL, PHANTOMDB_HOST } = result.data
+  const { HOST, PORT, DATA_DIR, WORKER_DB_PATH, REDIS_URL, DATABASE_URL, PHANTOMDB_HOST, ADMIN_TOKEN } =
+    result.data
   return Object.freeze({
     host: HOST,
     port: PORT,
@@ -60,5 +64,6 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     redisUrl: REDIS_URL,
     databaseUrl: DATABASE_URL,
     phantomUrl: PHANTOMDB_HOST,
+    adminToken: ADMIN_TOKEN,
   })
 }

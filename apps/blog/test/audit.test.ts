@@ -3,10 +3,10 @@ import { describeWith, eventually } from '@outrider/test-kit'
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { buildApp } from '../src/app.ts'
-import { auditedTransaction, type Transaction } from '../src/audited-transaction.ts'
 import { books, posts, reviews } from '../src/models/index.ts'
 import { seedDemo } from '../src/seed/seed-demo.ts'
 import { openSite } from '../src/site.ts'
+import type { Transaction } from '../src/tracked-transaction.ts'
 import { dataFolder, startSite, view, type TestSite } from './fixture.ts'
 
 describeWith('postgres', 'the audit log', () => {
@@ -23,13 +23,10 @@ describeWith('postgres', 'the audit log', () => {
   }
   /** Runs something on a review, as a user. */
   const onReview = (id: number, work: (tx: Transaction) => Promise<unknown>): Promise<unknown> =>
-    auditedTransaction(
-      { db: test.site.database.db, audit: test.site.audit, actor: 'ada' },
-      async (tx, touch) => {
-        touch({ table: reviews, column: reviews.id, values: [id] })
-        return work(tx)
-      },
-    )
+    test.site.transaction('ada', async (tx, touch) => {
+      touch({ table: reviews, column: reviews.id, values: [id] })
+      return work(tx)
+    })
 
   it('has an entry for each object that was created, and who did it', async () => {
     const created = await test.site.audit.read({ model: 'books', limit: 100 })

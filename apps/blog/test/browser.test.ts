@@ -18,7 +18,14 @@ describeWith(['chromium', 'postgres'], 'in a browser', () => {
       expect(await page.textContent('#status')).toBe('MISS')
       await page.reload()
       expect(await page.textContent('#status')).toBe('HIT')
-      for (const path of ['/', '/books/', '/books/genre/mystery/', '/posts/once-it-is-invalid-it-is-gone']) {
+      for (const path of [
+        '/',
+        '/books/',
+        '/books/genre/mystery/',
+        '/books/stats',
+        '/search?q=map',
+        '/posts/once-it-is-invalid-it-is-gone',
+      ]) {
         await page.goto(url + path)
         const overflow = await page.evaluate(
           'document.documentElement.scrollWidth - document.documentElement.clientWidth',

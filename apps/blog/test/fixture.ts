@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { eventually, startPostgresServer, temporaryDirectory } from '@outrider/test-kit'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../src/app.ts'
 import { seedDemo } from '../src/seed/seed-demo.ts'
@@ -36,6 +39,7 @@ export async function startSite(changes: Partial<Settings> = {}): Promise<TestSi
     redisUrl: undefined,
     databaseUrl: server.url,
     phantomUrl: undefined,
+    adminToken: undefined,
     ...changes,
   }
   const opened: { site: Site; app: FastifyInstance }[] = []
@@ -69,4 +73,29 @@ export async function startSite(changes: Partial<Settings> = {}): Promise<TestSi
 export async function view(app: FastifyInstance, url: string) {
   const { body, statusCode } = await app.inject(url)
   return { code: statusCode, status: /id="status">(\w+)</.exec(body)?.[1], body }
+}
+
+/** How a management command ended. */
+export interface Managed {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a management command of the site in a folder, in a process of its own, with no services but those of `env`. */
+export async function manage(
+  dataDir: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Managed> {
+  const program = fileURLToPath(new URL('../dist/manage.js', import.meta.url))
+  const services = { REDIS_URL: '', DATABASE_URL: '', PHANTOMDB_HOST: '', ...env }
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...process.env, ...services, DATA_DIR: dataDir },
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (text) => (stdout += String(text)))
+  child.stderr.on('data', (text) => (stderr += String(text)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
 }

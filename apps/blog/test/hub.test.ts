@@ -9,12 +9,15 @@ import { send, type HubAddress } from '../src/lib/hub/messages.ts'
 import { HubServer } from '../src/lib/hub/server.ts'
 import { dataFolder } from './fixture.ts'
 
-const member = (dataDir: string, more: Partial<HubOptions> = {}): Promise<Hub> =>
+type Question = readonly string[]
+type Options = HubOptions<Question, string>
+
+const member = (dataDir: string, more: Partial<Options> = {}): Promise<Hub<Question, string>> =>
   Hub.join({
     dataDir,
     program: 'no-such-program.js',
     env: {},
-    onInvalidate: async () => {},
+    onQuestion: async () => 'nothing',
     onGap: async () => {},
     onError: () => {},
     ...more,
@@ -46,7 +49,7 @@ it('a hub survives a member whose connection breaks', async () => {
   broken.resetAndDestroy()
 
   const other = await member(dataDir)
-  await other.invalidate(['books'])
+  expect(await other.ask(['books'])).toEqual([])
   await other.leave()
 })
 
@@ -64,16 +67,40 @@ it('a member survives a connection that breaks, and joins again', async () => {
   await hub.leave()
 })
 
-it('a member hears what is invalidated in the moment it joins', async () => {
+it('a member answers what is asked in the moment it joins', async () => {
   const dataDir = await dataFolder()
-  const invalidate = { type: 'invalidate', id: 1, tags: ['books'] } as const
+  const question = { type: 'question', id: 1, question: ['books'] } as const
   await fakeHub(dataDir, (socket) => {
-    socket.write(`${JSON.stringify({ type: 'welcome' })}\n${JSON.stringify(invalidate)}\n`)
+    socket.write(`${JSON.stringify({ type: 'welcome' })}\n${JSON.stringify(question)}\n`)
   })
   const heard: string[] = []
-  const hub = await member(dataDir, { onInvalidate: async (tags) => void heard.push(...tags) })
+  const onQuestion = async (words: Question) => `heard ${heard.push(...words)}`
+  const hub = await member(dataDir, { onQuestion })
   await eventually(() => expect(heard).toEqual(['books']))
   await hub.leave()
+})
+
+it('who asks gets the answers of all other members, also when one goes before it answers', async () => {
+  const dataDir = await dataFolder()
+  const server = new HubServer(undefined)
+  await server.listen(dataDir)
+  onTestFinished(() => server.close(dataDir))
+  const asked: string[] = []
+  const answering = (name: string, more?: Promise<void>) =>
+    member(dataDir, {
+      async onQuestion(words) {
+        asked.push(name)
+        await more
+        return `${name} ${words.join()}`
+      },
+    })
+  const [asking, one, two] = [await member(dataDir), await answering('one'), await answering('two')]
+  const silent = await answering('silent', new Promise(() => {}))
+  const answers = asking.ask(['books', 'posts'])
+  await eventually(() => asked.includes('silent'))
+  await silent.leave()
+  expect((await answers).toSorted()).toEqual(['one books,posts', 'two books,posts'])
+  for (const hub of [asking, one, two]) await hub.leave()
 })
 
 it('a member says when it finds the database elsewhere than before', async () => {

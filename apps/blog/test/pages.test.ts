@@ -1,4 +1,4 @@
-import { describeWith, startRedis } from '@outrider/test-kit'
+import { describeWith } from '@outrider/test-kit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { books } from '../src/models/index.ts'
 import { startSite, view, type TestSite } from './fixture.ts'
@@ -20,7 +20,12 @@ describeWith('postgres', 'pages', () => {
       ['/', 'A tour in two minutes'],
       ['/books/', '36 books'],
       ['/books/?page=2', 'Page 2 of 2'],
+      ['/books/?genre=mystery', '<h1>Mystery</h1>'],
+      ['/books/?genre=unknown', '0 books of a genre that there is not'],
       ['/books/genre/mystery/', 'The Cartographer of Small Rooms'],
+      ['/books/stats', '36</span> books'],
+      ['/search', 'Title, author or ISBN'],
+      ['/search?q=map', '“map”'],
       ['/books/1', 'Ines Valdemar'],
       ['/posts/a-database-behind-a-url', 'real transactions'],
     ] as const) {
@@ -44,6 +49,8 @@ describeWith('postgres', 'pages', () => {
   it.each([
     '/nothing',
     '/books/genre/unknown/',
+    '/books/genre/%00/',
+    '/posts/%00',
     '/books/0',
     '/books/99999999999',
     '/books/1%20or%201=1',
@@ -114,18 +121,5 @@ describeWith('postgres', 'pages', () => {
     const { seedDemo } = await import('../src/seed/seed-demo.ts')
     await seedDemo(test.site, 'system')
     expect(await test.site.database.db.$count(books)).toBe(36)
-  })
-
-  describeWith('redis', 'with Redis', () => {
-    it('share their cache, and come all the same when Redis is gone', async () => {
-      const redis = await startRedis({ args: [] })
-      const one = await test.again({ redisUrl: redis.url })
-      const two = await test.again({ redisUrl: redis.url })
-      await expect.poll(() => view(one.app, '/books/6')).toMatchObject({ status: 'HIT' })
-      await expect.poll(() => view(two.app, '/books/6')).toMatchObject({ status: 'HIT' })
-      await redis.kill('SIGKILL')
-      expect(await view(one.app, '/books/6')).toMatchObject({ code: 200, status: 'MISS' })
-      await redis.stop()
-    })
   })
 })

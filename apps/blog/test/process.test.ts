@@ -6,9 +6,9 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SqliteWorker } from '@outrider/sqlite-worker'
-import { describeWith, eventually } from '@outrider/test-kit'
+import { describeWith, eventually, startRedis } from '@outrider/test-kit'
 import { expect, it, onTestFinished } from 'vitest'
-import { dataFolder } from './fixture.ts'
+import { dataFolder, manage } from './fixture.ts'
 
 interface Site {
   readonly child: ChildProcess
@@ -37,22 +37,6 @@ async function start(env: Record<string, string>): Promise<Site> {
   })
   url.catch(() => {})
   return { child, url, ended }
-}
-
-/** Runs a management command of the site in a folder; resolves to how it ended. */
-async function manage(
-  dataDir: string,
-  ...args: string[]
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const program = fileURLToPath(new URL('../dist/manage.js', import.meta.url))
-  const child = spawn(process.execPath, [program, ...args], {
-    env: { ...process.env, REDIS_URL: '', DATABASE_URL: '', PHANTOMDB_HOST: '', DATA_DIR: dataDir },
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (text) => (stdout += String(text)))
-  child.stderr.on('data', (text) => (stderr += String(text)))
-  const [code] = (await once(child, 'close')) as [number | null]
-  return { code, stdout, stderr }
 }
 
 const isRunning = (pid: number): boolean => {
@@ -114,11 +98,11 @@ describeWith('postgres', 'npm start', () => {
       expect(await list()).toContain('36 books')
       await statusOf(`${url}/books/1`)
 
-      const dry = await manage(dataDir, 'import_books', file, '--dry-run')
+      const dry = await manage(dataDir, ['import_books', file, '--dry-run'])
       expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('books: 3 created') })
       expect(await list()).toContain('36 books')
 
-      const imported = await manage(dataDir, 'import_books', file)
+      const imported = await manage(dataDir, ['import_books', file])
       expect(imported).toMatchObject({ code: 0 })
       expect(imported.stdout).toContain('rows: 4 read, 3 cleaned, 0 dropped, 1 rejected')
       expect(imported.stdout).toContain('books: 3 created, 0 updated, 0 unchanged')
@@ -131,15 +115,15 @@ describeWith('postgres', 'npm start', () => {
       expect(after).toContain('720 BC')
       expect(await statusOf(`${url}/books/1`)).toBe('HIT')
 
-      const again = await manage(dataDir, 'import_books', file)
+      const again = await manage(dataDir, ['import_books', file])
       expect(again.stdout).toContain('books: 0 created, 0 updated, 3 unchanged')
 
       await fetch(`${url}/posts/a-tour-in-two-minutes`)
-      expect(await manage(dataDir, 'process_analytics')).toMatchObject({
+      expect(await manage(dataDir, ['process_analytics'])).toMatchObject({
         code: 0,
         stdout: 'Analytics processed\n',
       })
-      expect(await manage(dataDir, 'clear_book_cache', '--all-books')).toMatchObject({
+      expect(await manage(dataDir, ['clear_book_cache', '--all-books'])).toMatchObject({
         code: 0,
         stdout: 'All book cache cleared\n',
       })
@@ -170,11 +154,32 @@ describeWith('postgres', 'npm start', () => {
     'answers a wrong command in a line, without a stack: manage %j',
     { timeout: 60_000 },
     async (args, code, stderr) => {
-      const result = await manage(await dataFolder(), ...args)
+      const result = await manage(await dataFolder(), args)
       expect(result).toMatchObject({ code, stderr, stdout: '' })
       expect(result.stderr).not.toMatch(/^\s+at /m)
     },
   )
+})
+
+describeWith(['postgres', 'redis'], 'two processes with the same REDIS_URL', () => {
+  it('share one cache, and a command clears it for both', { timeout: 90_000 }, async () => {
+    const redis = await startRedis({ args: [] })
+    onTestFinished(() => redis.stop())
+    const dataDir = await dataFolder()
+    const env = { PORT: '0', DATA_DIR: dataDir, REDIS_URL: redis.url }
+    const sites = [await start(env), await start(env)]
+    const [one = '', two = ''] = await Promise.all(sites.map(({ url }) => url))
+    expect(await (await fetch(one)).text()).toContain('The cache lives in Redis')
+    await eventually(async () => expect(await statusOf(`${one}/books/1`)).toBe('HIT'))
+    await eventually(async () => expect(await statusOf(`${two}/books/1`)).toBe('HIT'))
+    const cleared = await manage(dataDir, ['clear_book_cache', '--tag', 'book:1'], { REDIS_URL: redis.url })
+    expect(cleared).toMatchObject({ code: 0, stdout: 'Cache with tag "book:1" cleared\n' })
+    expect(await statusOf(`${one}/books/1`)).toBe('MISS')
+    const { stdout } = await manage(dataDir, ['cache_stats'], { REDIS_URL: redis.url })
+    for (const { child } of sites) expect(stdout).toContain(`Process ${child.pid}: in Redis; `)
+    for (const { child } of sites) child.kill('SIGTERM')
+    for (const { ended } of sites) expect(await ended).toMatchObject({ code: 0 })
+  })
 })
 
 describeWith('postgres', 'a gateway that is killed alone', () => {
@@ -209,7 +214,7 @@ describeWith('postgres', 'a gateway that is killed alone', () => {
         killed = revived
       }
 
-      expect(await manage(dataDir, 'clear_book_cache', '--all-books')).toMatchObject({ code: 0 })
+      expect(await manage(dataDir, ['clear_book_cache', '--all-books'])).toMatchObject({ code: 0 })
       for (const url of urls) expect(await statusOf(`${url}/books/3`)).toBe('MISS')
       for (const { child } of sites) child.kill('SIGTERM')
       for (const { ended } of sites) expect(await ended).toMatchObject({ code: 0 })

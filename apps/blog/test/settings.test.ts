@@ -19,6 +19,11 @@ it('is frozen', () => {
   expect(Object.isFrozen(readSettings({}))).toBe(true)
 })
 
+it('takes no short token for the staff', () => {
+  expect(() => readSettings({ ADMIN_TOKEN: 'short' })).toThrow(/ADMIN_TOKEN: /)
+  expect(readSettings({ ADMIN_TOKEN: 'a-token-of-some-length' }).adminToken).toBe('a-token-of-some-length')
+})
+
 it('names every variable that does not fit, and shows no value', () => {
   const read = (): unknown => readSettings({ PORT: '70000', REDIS_URL: 'http://user:hunter2@example.com' })
   expect(read).toThrow(/PORT: .*\n {2}REDIS_URL: /)

@@ -2,10 +2,10 @@ import { CleaningDF, ImportDataCommand, rowsOf, type Frame } from '@outrider/com
 import { ref } from '@outrider/bulk-ops'
 import type { Arguments } from '@outrider/command-kit'
 import { getTableName } from 'drizzle-orm'
-import { auditedTransaction, type Transaction } from '../audited-transaction.ts'
 import { restoreIsbn } from '../isbn.ts'
 import { authors, bookAuthors, books } from '../models/index.ts'
 import type { Site } from '../site.ts'
+import type { Transaction } from '../tracked-transaction.ts'
 
 /** What a clean row of the goodbooks file holds. */
 interface BookRow {
@@ -101,31 +101,22 @@ export class ImportBooks extends ImportDataCommand<Site> {
     ] as const
   }
 
-  /** Writes a batch, then takes the lists and these books out of the cache; other books stay there. */
+  /** Writes a batch, which takes the lists and these books out of the cache; other books stay there. */
   override async importToDb(bulks: Parameters<ImportDataCommand['importToDb']>[0]) {
     const rows = new Map(bulks)
     if (this.dryRun) return super.importToDb(rows)
-    const { audit, database } = this.context
-    const counts = await auditedTransaction(
-      { db: database.db, audit, actor: 'import_books' },
-      async (tx, touch) => {
-        this.#transaction = tx
-        const counts = await super.importToDb(rows).finally(() => (this.#transaction = undefined))
-        const bookIds = idsOf(rows.get(books))
-        for (const [table, column, values] of [
-          [authors, authors.id, idsOf(rows.get(authors))],
-          [books, books.id, bookIds],
-          [bookAuthors, bookAuthors.bookId, bookIds],
-        ] as const)
-          touch({ table, column, values, counts: counts.get(getTableName(table)) })
-        return counts
-      },
-    )
-    if ([...counts.values()].some(({ created, updated }) => created + updated > 0)) {
-      const changed = idsOf(rows.get(books)).map((id) => `book:${id}`)
-      await this.context.invalidate(['book_listings', 'book_stats', ...changed])
-    }
-    return counts
+    return this.context.transaction('import_books', async (tx, touch) => {
+      this.#transaction = tx
+      const counts = await super.importToDb(rows).finally(() => (this.#transaction = undefined))
+      const bookIds = idsOf(rows.get(books))
+      for (const [table, column, values] of [
+        [authors, authors.id, idsOf(rows.get(authors))],
+        [books, books.id, bookIds],
+        [bookAuthors, bookAuthors.bookId, bookIds],
+      ] as const)
+        touch({ table, column, values, counts: counts.get(getTableName(table)) })
+      return counts
+    })
   }
 
   override async handleCommand() {

@@ -14,7 +14,6 @@ export class SeedDemo extends BaseCommand<Site> {
     await this.effect('write the books and posts of the demo', async () => {
       await context.database.migrate()
       await seedDemo(context, 'seed_demo')
-      await context.invalidate(['books', 'book_stats', 'posts'])
     })
     this.stdout.write(this.style.success('Demo data is there'))
   }

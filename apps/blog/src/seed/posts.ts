@@ -8,8 +8,10 @@ export const seedPosts = [
 and HIT the second: the book came from PostgreSQL, then from memory.
 
 1. [The books](/books/) are listed twenty to a page. Each list is cached under the tag \`book_listings\`.
-2. A [genre](/books/genre/mystery/) shows its featured books, and some of everything else.
-3. Run \`npx pnpm manage import_books\` with a file of books in another terminal. The lists change at once, because the
+2. A [genre](/books/genre/mystery/) shows its featured books, and some of everything else. That page is kept as a whole:
+   from the second time on, its \`X-Cache\` header says HIT, and a browser that has it gets a 304.
+3. [Search](/search?q=map) twice, and the second answer comes from the cache.
+4. Run \`npx pnpm manage import_books\` with a file of books in another terminal. The lists change at once, because the
    import invalidates their tag. The book you looked at stays cached, because nothing about it changed.
 
 Nothing was installed for this: a real PostgreSQL runs beside the site, and ends with it.`,

@@ -1,6 +1,5 @@
 import { bulkCreateBulksInSteps, ref } from '@outrider/bulk-ops'
 import { getTableName } from 'drizzle-orm'
-import { auditedTransaction } from '../audited-transaction.ts'
 import { renderMarkdown } from '../markdown.ts'
 import {
   authors,
@@ -21,10 +20,7 @@ import { seedPosts } from './posts.ts'
  * Writes the demo's books and posts. Running it again changes nothing: rows are found by their natural keys. `actor` is
  * whom the audit log names.
  */
-export async function seedDemo(
-  { database: { db }, audit }: Pick<Site, 'audit' | 'database'>,
-  actor: string,
-): Promise<void> {
+export async function seedDemo(site: Pick<Site, 'transaction'>, actor: string): Promise<void> {
   const genreRows = genreNames.map((name) => ({ name, slug: name.toLowerCase() }))
   const authorRows = [...new Set(seedBooks.flatMap((book) => book.authors))].map((name) => ({ name }))
   const publisherList = publisherRows.map((row) => ({ ...row }))
@@ -83,7 +79,7 @@ export async function seedDemo(
     [posts, seedPosts.map((post) => ({ ...post, bodyHtml: renderMarkdown(post.body) }))],
   ] as const
 
-  await auditedTransaction({ db, audit, actor }, async (tx, touch) => {
+  await site.transaction(actor, async (tx, touch) => {
     const made = await bulkCreateBulksInSteps(tx, entries, {
       returning: 'ids',
       onConflict: [

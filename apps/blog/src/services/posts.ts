@@ -25,12 +25,13 @@ export interface PostService {
 
 export function createPostService(db: Database, backend: CacheBackend): PostService {
   const summary = { slug: posts.slug, title: posts.title, author: posts.author, createdAt: posts.createdAt }
+  const shared = { backend, distributedSingleflight: true }
   return {
-    listPosts: cache({ ttl: '30m', backend, key: 'posts', tags: ['posts'] }, () =>
+    listPosts: cache({ ...shared, ttl: '30m', key: 'posts', tags: ['posts'] }, () =>
       db.select(summary).from(posts).orderBy(desc(posts.createdAt), posts.id).limit(10),
     ),
     getPost: cache(
-      { ttl: '1h', backend, key: 'post', tags: (slug) => [`post:${slug}`, 'posts'] },
+      { ...shared, ttl: '1h', key: 'post', tags: (slug) => [`post:${slug}`, 'posts'] },
       async (slug: string): Promise<PostDetails> => {
         const [post] = await db
           .select({ ...summary, bodyHtml: posts.bodyHtml })

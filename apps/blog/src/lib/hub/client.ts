@@ -16,24 +16,24 @@ const PAUSES_MS = { first: 100, longest: 10_000, lasted: 30_000 }
 const MOVED =
   'The database had to move to another port, since its own was taken meanwhile: start this process again'
 
-export interface HubOptions {
+export interface HubOptions<Question, Answer> {
   readonly dataDir: string
   /** The program that serves the hub; started when none is there. */
   readonly program: string
   /** Variables for it, beside those of this process. */
   readonly env: Readonly<Record<string, string>>
-  /** Invalidates tags in this process; called for what other processes invalidated. */
-  readonly onInvalidate: (tags: readonly string[]) => Promise<void>
+  /** Answers what another process asked; never rejects. */
+  readonly onQuestion: (question: Question) => Promise<Answer>
   /** Called when the connection is lost while in use, and again when it is back. */
   readonly onGap: () => Promise<void>
   /** Receives why the hub could not be started again, after each try. */
   readonly onError: (error: unknown) => void
 }
 
-/** This process's place among the processes of its data folder. */
-export class Hub {
-  readonly #options: HubOptions
-  readonly #waiting = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>()
+/** This process's place among the processes of its data folder. What they ask and answer is JSON. */
+export class Hub<Question, Answer> {
+  readonly #options: HubOptions<Question, Answer>
+  readonly #waiting = new Map<number, Waiting<Answer>>()
   #socket: Socket
   readonly #leaving = new AbortController()
   #nextId = 0
@@ -42,7 +42,7 @@ export class Hub {
   /** Where the databases are; undefined when another gateway was configured. */
   readonly gateway: Gateway | undefined
 
-  private constructor(options: HubOptions, { socket, gateway }: Membership) {
+  private constructor(options: HubOptions<Question, Answer>, { socket, gateway }: Membership) {
     this.#options = options
     this.gateway = gateway
     this.#socket = socket
@@ -54,17 +54,20 @@ export class Hub {
   }
 
   /** Joins the hub of a data folder, starting it when it does not run. @throws when it cannot be started */
-  static async join(options: HubOptions): Promise<Hub> {
+  static async join<Question, Answer>(options: HubOptions<Question, Answer>): Promise<Hub<Question, Answer>> {
     return new Hub(options, await findOrStart(options))
   }
 
-  /** Resolves once every other process has invalidated the tags. @throws when the hub is gone before it confirmed */
-  async invalidate(tags: readonly string[]): Promise<void> {
+  /**
+   * What the other processes answer, in no order. Resolves once each has answered or is gone. @throws when the hub is
+   * gone before
+   */
+  async ask(question: Question): Promise<readonly Answer[]> {
     const id = this.#nextId++
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
       if (this.#socket.destroyed) this.#fail(new Error('The hub is not reachable'))
-      else send(this.#socket, { type: 'invalidate', id, tags })
+      else send(this.#socket, { type: 'ask', id, question })
     })
   }
 
@@ -84,24 +87,24 @@ export class Hub {
   #listen(socket: Socket): void {
     receive(socket, (message) => {
       const said = message as FromHub
-      if (said.type === 'invalidate') void this.#obey(socket, said)
-      else if (said.type === 'invalidated') {
-        this.#waiting.get(said.id)?.resolve()
+      if (said.type === 'question') void this.#answer(socket, said)
+      else if (said.type === 'answers') {
+        this.#waiting.get(said.id)?.resolve(said.answers as Answer[])
         this.#waiting.delete(said.id)
       }
     })
     socket.on('close', () => {
-      this.#fail(new Error('The hub ended before it confirmed an invalidation'))
+      this.#fail(new Error('The hub ended before all processes had answered'))
       if (!this.#hasLeft) void this.#rejoin()
     })
   }
 
-  async #obey(
+  async #answer(
     socket: Socket,
-    { id, tags }: { readonly id: number; readonly tags: readonly string[] },
+    { id, question }: { readonly id: number; readonly question: unknown },
   ): Promise<void> {
-    await this.#options.onInvalidate(tags)
-    if (!socket.destroyed) send(socket, { type: 'invalidated', id })
+    const answer = await this.#options.onQuestion(question as Question)
+    if (!socket.destroyed) send(socket, { type: 'answer', id, answer })
   }
 
   /** What happened in the gap is not known, so the caller is told at both of its ends. */
@@ -137,13 +140,21 @@ export class Hub {
   }
 }
 
+interface Waiting<Answer> {
+  readonly resolve: (answers: readonly Answer[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What starting a hub takes. */
+type Start = Pick<HubOptions<never, never>, 'dataDir' | 'program' | 'env'>
+
 interface Membership {
   readonly socket: Socket
   readonly gateway: Gateway | undefined
 }
 
 /** Joins the hub that runs, or starts one; when several processes do so at once, all but one of theirs give way. */
-async function findOrStart(options: HubOptions): Promise<Membership> {
+async function findOrStart(options: Start): Promise<Membership> {
   const deadline = Date.now() + START_TIMEOUT_MS
   let program: StartedProgram | undefined
   while (Date.now() < deadline) {
@@ -166,7 +177,7 @@ interface StartedProgram {
 }
 
 /** Starts the hub as a process of its own, which outlives this one. */
-function start({ dataDir, program, env }: HubOptions): StartedProgram {
+function start({ dataDir, program, env }: Start): StartedProgram {
   mkdirSync(dataDir, { recursive: true })
   const log = openSync(logOf(dataDir), 'w', 0o600)
   const child = spawn(process.execPath, [program], {

@@ -4,15 +4,15 @@ import { createInterface } from 'node:readline'
 /** What a process says to the hub. `join` comes first; `leave` tells an orderly end from a crash. */
 export type ToHub =
   | { readonly type: 'join'; readonly token: string }
-  | { readonly type: 'invalidate'; readonly id: number; readonly tags: readonly string[] }
-  | { readonly type: 'invalidated'; readonly id: number }
+  | { readonly type: 'ask'; readonly id: number; readonly question: unknown }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly type: 'leave' }
 
 /** What the hub says. */
 export type FromHub =
   | { readonly type: 'welcome'; readonly gateway: Gateway | undefined }
-  | { readonly type: 'invalidate'; readonly id: number; readonly tags: readonly string[] }
-  | { readonly type: 'invalidated'; readonly id: number }
+  | { readonly type: 'question'; readonly id: number; readonly question: unknown }
+  | { readonly type: 'answers'; readonly id: number; readonly answers: readonly unknown[] }
 
 /** Where the databases are, and what its callers need to know. */
 export interface Gateway {

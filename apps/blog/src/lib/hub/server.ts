@@ -8,15 +8,22 @@ import { receive, send, type Gateway, type HubAddress, type ToHub } from './mess
 /** How long the hub stays when the last process left without a word, so that its next start finds everything warm. */
 const CRASH_GRACE_MS = 10_000
 
+/** A question that is under way. */
+interface Round {
+  readonly pending: Set<Socket>
+  readonly answers: unknown[]
+  readonly done: () => void
+}
+
 /**
  * The meeting point of the processes of one data folder. They stay connected while they live: it knows when the last
- * has gone, and passes invalidations on from one to all others.
+ * has gone, and passes questions on from one to all others.
  */
 export class HubServer {
   readonly #gateway: Gateway | undefined
   readonly #token = randomBytes(24).toString('base64url')
   readonly #members = new Set<Socket>()
-  readonly #waiting = new Map<number, { readonly pending: Set<Socket>; readonly done: () => void }>()
+  readonly #rounds = new Map<number, Round>()
   readonly #server: Server
   #nextId = 0
   #closing: NodeJS.Timeout | undefined
@@ -57,8 +64,7 @@ export class HubServer {
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       if (!this.#members.delete(socket)) return
-      for (const { pending, done } of this.#waiting.values())
-        if (pending.delete(socket) && pending.size === 0) done()
+      for (const round of this.#rounds.values()) settle(round, socket)
       this.#leaveIfAlone(graceMs)
     })
     receive(socket, (message) => {
@@ -66,8 +72,11 @@ export class HubServer {
       if (said.type === 'join') this.#join(socket, said.token)
       else if (!this.#members.has(socket)) socket.destroy()
       else if (said.type === 'leave') graceMs = 0
-      else if (said.type === 'invalidate') void this.#invalidate(socket, said)
-      else this.#acknowledge(socket, said.id)
+      else if (said.type === 'ask') void this.#ask(socket, said)
+      else {
+        const round = this.#rounds.get(said.id)
+        if (round) settle(round, socket, [said.answer])
+      }
     })
   }
 
@@ -82,26 +91,24 @@ export class HubServer {
     send(socket, { type: 'welcome', gateway: this.#gateway })
   }
 
-  /** Passes tags on to all others; answers once each of them has invalidated them, or is gone. */
-  async #invalidate(
+  /** Passes a question on to all others; answers once each of them has answered, or is gone. */
+  async #ask(
     from: Socket,
-    { id, tags }: { readonly id: number; readonly tags: readonly string[] },
+    { id, question }: { readonly id: number; readonly question: unknown },
   ): Promise<void> {
     const pending = new Set(this.#members)
     pending.delete(from)
+    const answers: unknown[] = []
     if (pending.size > 0) {
       const round = this.#nextId++
-      const done = new Promise<void>((resolve) => this.#waiting.set(round, { pending, done: resolve }))
-      for (const member of pending) send(member, { type: 'invalidate', id: round, tags })
+      const done = new Promise<void>((resolve) =>
+        this.#rounds.set(round, { pending, answers, done: resolve }),
+      )
+      for (const member of pending) send(member, { type: 'question', id: round, question })
       await done
-      this.#waiting.delete(round)
+      this.#rounds.delete(round)
     }
-    send(from, { type: 'invalidated', id })
-  }
-
-  #acknowledge(socket: Socket, id: number): void {
-    const round = this.#waiting.get(id)
-    if (round?.pending.delete(socket) && round.pending.size === 0) round.done()
+    send(from, { type: 'answers', id, answers })
   }
 
   #leaveIfAlone(graceMs: number): void {
@@ -109,4 +116,11 @@ export class HubServer {
     clearTimeout(this.#closing)
     this.#closing = setTimeout(() => this.desert(), graceMs)
   }
+}
+
+/** A member has answered, or is gone without an answer. */
+function settle({ pending, answers, done }: Round, member: Socket, answer: readonly unknown[] = []): void {
+  if (!pending.delete(member)) return
+  answers.push(...answer)
+  if (pending.size === 0) done()
 }

@@ -1,0 +1,47 @@
+import { isRelayCacheError } from '@outrider/relaycache'
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { isStaff } from '../staff.ts'
+import type { PageContext } from './page.ts'
+
+const form = z.object({ cache_type: z.enum(['books', 'stats', 'all']) })
+const PATH = '/admin/clear-cache/'
+
+const failure = (message: string) => ({ status: 'error', message })
+
+/** POST `/admin/clear-cache/` with `cache_type`: empties a part of the cache, in every process; for staff. */
+export function clearCacheApi(app: FastifyInstance, { site }: PageContext): void {
+  const parts = {
+    books: { clear: () => site.clearing.clearAllBookCache(), message: 'Book cache cleared' },
+    stats: { clear: () => site.clearing.clearBookStats(), message: 'Stats cache cleared' },
+    all: { clear: () => site.clearCache(), message: 'All cache cleared' },
+  } as const
+
+  app.route({
+    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: PATH,
+    handler: (_request, reply) => reply.code(405).header('allow', 'POST').send(failure('Method not allowed')),
+  })
+
+  app.post(
+    PATH,
+    {
+      onRequest: async (request, reply) => {
+        if (isStaff(request, site.settings)) return
+        return reply.code(401).header('www-authenticate', 'Bearer').send(failure('Staff only'))
+      },
+    },
+    async ({ body }, reply) => {
+      const given = form.safeParse(body)
+      if (!given.success) return reply.code(400).send(failure('Invalid cache_type'))
+      const { clear, message } = parts[given.data.cache_type]
+      try {
+        await clear()
+      } catch (error) {
+        if (!isRelayCacheError(error)) throw error
+        return reply.code(503).send(failure('The cache did not confirm'))
+      }
+      return { status: 'success', message }
+    },
+  )
+}
