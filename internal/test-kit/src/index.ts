@@ -11,6 +11,7 @@ export {
   type TestRedisCluster,
   type TestRedisClusterNode,
 } from './redis-cluster.ts'
+export { startRedisSentinel, type TestRedisSentinel } from './redis-sentinel.ts'
 export { startRedis, type StartRedisOptions, type TestRedis } from './redis.ts'
 export { skipped, SERVICES, type Service } from './services.ts'
 export { spawnChild, type ChildExit, type SpawnChildOptions, type TestChild } from './spawn-child.ts'

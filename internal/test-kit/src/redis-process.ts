@@ -23,6 +23,8 @@ export interface RedisRun {
   /** The server's private folder. */
   readonly folder: string
   readonly args: readonly string[]
+  /** A file that the server reads first, and a Sentinel rewrites. Not in a container. */
+  readonly configFile?: string | undefined
 }
 
 /**
@@ -57,7 +59,8 @@ async function runProgram(
   env: Readonly<Record<string, string>>,
   run: RedisRun,
 ): Promise<RedisProcess> {
-  const args = [...redisArguments(run), '--bind', '127.0.0.1', '--dir', run.folder]
+  const config = run.configFile === undefined ? [] : [run.configFile]
+  const args = [...config, ...redisArguments(run), '--bind', '127.0.0.1', '--dir', run.folder]
   const child = spawn(file, args, {
     env: { ...process.env, ...env },
     cwd: run.folder,

@@ -2,6 +2,8 @@
 export const RelayCacheErrorCode = {
   /** The backend did not confirm an invalidation. */
   invalidationUnconfirmed: 'RELAYCACHE_INVALIDATION_UNCONFIRMED',
+  /** Fewer replicas than asked for acknowledged an invalidation. */
+  replicasBehind: 'RELAYCACHE_REPLICAS_BEHIND',
   /** The backend gave no answer within its deadline. */
   deadlineExceeded: 'RELAYCACHE_DEADLINE_EXCEEDED',
   /** The backend answered with an error or could not be reached. */
@@ -55,6 +57,23 @@ export class InvalidationUnconfirmedError extends RelayCacheError {
     )
     this.operation = operation
     this.tags = tags
+  }
+}
+
+/**
+ * The `cause` of an {@link InvalidationUnconfirmedError}: the master has executed the invalidation, but within
+ * `invalidateDeadline` fewer replicas than `waitReplicas` said that they have, or the connection was lost meanwhile.
+ */
+export class ReplicasBehindError extends RelayCacheError {
+  readonly name = 'ReplicasBehindError' as const
+  readonly code: typeof RelayCacheErrorCode.replicasBehind = RelayCacheErrorCode.replicasBehind
+  readonly wanted: number
+  readonly acknowledged: number
+
+  constructor(wanted: number, acknowledged: number) {
+    super(`Expected ${wanted} replicas to acknowledge an invalidation, got ${acknowledged}`)
+    this.wanted = wanted
+    this.acknowledged = acknowledged
   }
 }
 

@@ -24,6 +24,7 @@ export {
   isRelayCacheError,
   RelayCacheError,
   RelayCacheErrorCode,
+  ReplicasBehindError,
   UnsupportedKeyError,
   UnsupportedValueError,
 } from './errors.ts'

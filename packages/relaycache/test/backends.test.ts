@@ -1,17 +1,13 @@
-import {
-  describeWith,
-  startRedis,
-  startRedisCluster,
-  type TestRedis,
-  type TestRedisCluster,
-} from '@outrider/test-kit'
-import type { Cluster, Redis } from 'ioredis'
+import { describeWith } from '@outrider/test-kit'
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { InMemoryCache, type OnError } from '../src/index.ts'
 import { msgpackSerializer } from '../src/msgpack/index.ts'
 import { RedisCache, TieredCache, type RedisCacheOptions, type RedisClient } from '../src/redis/index.ts'
 import { describeBackend } from './backend-contract.ts'
-import { connect, connectCluster, type ClientOptions } from './redis-clients.ts'
+import { connect, type ClientOptions } from './redis-clients.ts'
+import { openBus } from './trusted.ts'
+import { useRedis, useRedisCluster } from './use-redis.ts'
 
 let caches = 0
 
@@ -25,10 +21,15 @@ function createTieredCache(client: RedisClient, options: { onError?: OnError }):
   return new TieredCache({ l2: createRedisCache(client, options) })
 }
 
+async function createBus(client: RedisClient, options: { onError?: OnError }): Promise<TieredCache> {
+  caches += 1
+  return openBus(client, { valuePrefix: `cache${caches}:`, ...options })
+}
+
 describeBackend('InMemoryCache', (options) => new InMemoryCache(options))
 
 describeWith('redis', 'with Redis', () => {
-  let redis: TestRedis
+  const server = useRedis()
   let clients: Map<string, Redis>
   const kinds: [string, ClientOptions][] = [
     ['RedisCache', {}],
@@ -37,15 +38,13 @@ describeWith('redis', 'with Redis', () => {
     ['RedisCache on a client that replies with strings', { stringNumbers: true }],
   ]
   beforeAll(async () => {
-    redis = await startRedis()
     const open = async ([name, options]: [string, ClientOptions]) =>
-      [name, await connect(redis.port, options)] as const
+      [name, await connect(server.redis.port, options)] as const
     clients = new Map(await Promise.all(kinds.map(open)))
     await clients.get('RedisCache')?.flushall()
   })
-  afterAll(async () => {
+  afterAll(() => {
     for (const client of clients.values()) client.disconnect()
-    await redis.stop()
   })
 
   for (const [name] of kinds) {
@@ -59,21 +58,16 @@ describeWith('redis', 'with Redis', () => {
     describeBackend(name.replace('RedisCache', 'TieredCache'), (options) =>
       createTieredCache(clients.get(name) ?? expect.fail(), options),
     )
+    describeBackend(name.replace('RedisCache', "TieredCache with mode 'bus'"), (options) =>
+      createBus(clients.get(name) ?? expect.fail(), options),
+    )
   }
 })
 
 describeWith('redis', 'with a Redis Cluster', () => {
-  let nodes: TestRedisCluster
-  let client: Cluster
-  beforeAll(async () => {
-    nodes = await startRedisCluster()
-    client = await connectCluster(nodes.nodes)
-  })
-  afterAll(async () => {
-    client.disconnect()
-    await nodes.stop()
-  })
+  const cluster = useRedisCluster()
 
-  describeBackend('RedisCache', (options) => createRedisCache(client, options))
-  describeBackend('TieredCache', (options) => createTieredCache(client, options))
+  describeBackend('RedisCache', (options) => createRedisCache(cluster.client, options))
+  describeBackend('TieredCache', (options) => createTieredCache(cluster.client, options))
+  describeBackend("TieredCache with mode 'bus'", (options) => createBus(cluster.client, options))
 })

@@ -1,10 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { describeWith, eventually, startRedis, type TestRedis } from '@outrider/test-kit'
-import type { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describeWith, eventually } from '@outrider/test-kit'
+import { afterEach, describe, expect, it } from 'vitest'
 import { cache, InMemoryCache, invalidate, type DiagnosticEvents } from '../src/index.ts'
 import { RedisCache } from '../src/redis/index.ts'
-import { connect } from './redis-clients.ts'
+import { useRedis } from './use-redis.ts'
 
 const endings: (() => void)[] = []
 afterEach(() => {
@@ -72,18 +71,10 @@ describe('the diagnostics channels', () => {
 })
 
 describeWith('redis', 'the diagnostics channels of a cache in Redis', () => {
-  let redis: TestRedis
-  let client: Redis
-  beforeAll(async () => {
-    redis = await startRedis()
-    client = await connect(redis.port)
-  })
-  afterAll(async () => {
-    client.disconnect()
-    await redis.stop()
-  })
+  const server = useRedis()
 
   it('tell of the circuit breaker, of errors, and of what is not confirmed', async () => {
+    const { client } = server
     const breaker = record('relaycache:breaker')
     const errors = record('relaycache:error')
     const invalidations = record('relaycache:invalidate')

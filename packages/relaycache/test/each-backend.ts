@@ -1,19 +1,12 @@
-import {
-  describeWith,
-  startRedis,
-  startRedisCluster,
-  type TestRedis,
-  type TestRedisCluster,
-} from '@outrider/test-kit'
-import type { Cluster, Redis } from 'ioredis'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { describeWith } from '@outrider/test-kit'
+import { describe } from 'vitest'
 import { InMemoryCache, type CacheBackend } from '../src/index.ts'
-import { RedisCache } from '../src/redis/index.ts'
-import { connect, connectCluster } from './redis-clients.ts'
+import { RedisCache, type RedisClient } from '../src/redis/index.ts'
+import { useRedis, useRedisCluster } from './use-redis.ts'
 
 let caches = 0
 
-function createRedisCache(client: Redis | Cluster): RedisCache {
+function createRedisCache(client: RedisClient): RedisCache {
   caches += 1
   return new RedisCache(client, { valuePrefix: `cache${caches}:`, deadline: '10s' })
 }
@@ -30,31 +23,13 @@ export function describeEachBackend(
   describe(`${name}, in memory`, () => tests(() => new InMemoryCache()))
 
   describeWith('redis', `${name}, in Redis`, () => {
-    let redis: TestRedis
-    let client: Redis
-    beforeAll(async () => {
-      redis = await startRedis()
-      client = await connect(redis.port)
-    })
-    afterAll(async () => {
-      client.disconnect()
-      await redis.stop()
-    })
-    tests(() => createRedisCache(client))
+    const server = useRedis()
+    tests(() => createRedisCache(server.client))
   })
 
   if (!inCluster) return
   describeWith('redis', `${name}, in a Redis Cluster`, () => {
-    let redis: TestRedisCluster
-    let client: Cluster
-    beforeAll(async () => {
-      redis = await startRedisCluster()
-      client = await connectCluster(redis.nodes)
-    })
-    afterAll(async () => {
-      client.disconnect()
-      await redis.stop()
-    })
-    tests(() => createRedisCache(client))
+    const cluster = useRedisCluster()
+    tests(() => createRedisCache(cluster.client))
   })
 }

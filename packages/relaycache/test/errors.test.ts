@@ -7,6 +7,7 @@ const errors = [
   new relaycache.BackendError('read', { cause: 'why' }),
   new relaycache.DeadlineExceededError('read', 50),
   new relaycache.InvalidationUnconfirmedError('clear', [], { cause: 'why' }),
+  new relaycache.ReplicasBehindError(2, 1),
   new relaycache.UnsupportedKeyError('a function'),
   new relaycache.UnsupportedValueError('a function'),
 ]

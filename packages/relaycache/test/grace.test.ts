@@ -129,6 +129,10 @@ describeEachBackend('grace', (create) => {
   })
 
   describe('with softTimeout', () => {
+    afterEach(() => {
+      vi.useRealTimers()
+    })
+
     const softTimeout: Duration = '10ms'
 
     it('serves the stale value when the function is slow, and stores what it gives', async () => {
@@ -152,12 +156,17 @@ describeEachBackend('grace', (create) => {
     })
 
     it.each(removals)('waits for the function when %s before the time is over', async (_, remove) => {
-      const { get, db, go } = await stale({ softTimeout: '300ms' })
+      const { get, db, go } = await stale({ softTimeout: '1h' })
       db.waits = true
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
       const outcome = get.lookup()
       await eventually(() => expect(db.runs).toBe(2))
       await remove(backend)
-      setTimeout(() => go.open(), 400)
+      const peek = vi.spyOn(backend, 'peek')
+      vi.advanceTimersByTime(3_600_000)
+      await eventually(() => expect(peek).toHaveBeenCalledOnce())
+      expect(await peek.mock.results[0]?.value).toEqual({ hit: false })
+      go.open()
       expect(await outcome).toEqual({ value: { run: 2 }, status: 'miss' })
       expect(await get.peek()).toEqual({ hit: false })
     })

@@ -1,10 +1,9 @@
-import { describeWith, startRedis, type TestRedis } from '@outrider/test-kit'
-import type { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describeWith } from '@outrider/test-kit'
+import { expect, it } from 'vitest'
 import { cache, invalidate, type CacheBackend } from '../src/index.ts'
 import { RedisCache } from '../src/redis/index.ts'
 import { describeEachBackend } from './each-backend.ts'
-import { connect } from './redis-clients.ts'
+import { useRedis } from './use-redis.ts'
 
 /** Cached doubles, and the arguments for which they were computed. */
 function doubles(backend: CacheBackend) {
@@ -47,30 +46,20 @@ describeEachBackend('many', (create) => {
 })
 
 describeWith('redis', 'many, in Redis', () => {
-  let redis: TestRedis
-  let client: Redis
-  beforeAll(async () => {
-    redis = await startRedis()
-    client = await connect(redis.port)
-  })
-  afterAll(async () => {
-    client.disconnect()
-    await redis.stop()
-  })
+  const server = useRedis()
 
-  describe('with a hundred values', () => {
-    it('reads them with one command', async () => {
-      const { double } = doubles(new RedisCache(client, { deadline: '10s' }))
-      const calls = Array.from({ length: 100 }, (_, id): [number] => [id])
-      await double.many(calls)
-      await client.config('RESETSTAT')
-      expect(await double.many(calls)).toEqual(calls.map(([id]) => 2 * id))
-      const stats = await client.info('commandstats')
-      const commands = [...stats.matchAll(/^cmdstat_(\w+)\S*:calls=(\d+)/gm)].map(([, name, calls]) => [
-        name,
-        calls,
-      ])
-      expect(commands.filter(([name]) => name !== 'config')).toEqual([['mget', '1']])
-    })
+  it('reads a hundred values with one command', async () => {
+    const { client } = server
+    const { double } = doubles(new RedisCache(client, { deadline: '10s' }))
+    const calls = Array.from({ length: 100 }, (_, id): [number] => [id])
+    await double.many(calls)
+    await client.config('RESETSTAT')
+    expect(await double.many(calls)).toEqual(calls.map(([id]) => 2 * id))
+    const stats = await client.info('commandstats')
+    const commands = [...stats.matchAll(/^cmdstat_(\w+)\S*:calls=(\d+)/gm)].map(([, name, calls]) => [
+      name,
+      calls,
+    ])
+    expect(commands.filter(([name]) => name !== 'config')).toEqual([['mget', '1']])
   })
 })

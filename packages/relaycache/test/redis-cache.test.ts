@@ -1,24 +1,18 @@
-import { describeWith, eventually, startRedis, startRedisCluster, type TestRedis } from '@outrider/test-kit'
+import { describeWith, eventually, startRedisCluster } from '@outrider/test-kit'
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { cache, invalidate } from '../src/index.ts'
 import { RedisCache } from '../src/redis/index.ts'
 import { latch } from './latch.ts'
-import { connect, connectCluster } from './redis-clients.ts'
+import { connectCluster } from './redis-clients.ts'
+import { useRedis } from './use-redis.ts'
 
 describeWith('redis', 'RedisCache', () => {
-  let redis: TestRedis
+  const server = useRedis()
   let client: Redis
   let backend: RedisCache<Redis>
-  beforeAll(async () => {
-    redis = await startRedis()
-    client = await connect(redis.port)
-  })
-  afterAll(async () => {
-    client.disconnect()
-    await redis.stop()
-  })
   beforeEach(async () => {
+    ;({ client } = server)
     await client.flushall()
     backend = new RedisCache(client, { deadline: '10s', valuePrefix: 'myapp:', metaPrefix: 'myapp:meta:' })
   })
@@ -75,7 +69,7 @@ describeWith('redis', 'RedisCache', () => {
     for (let id = 0; id < 100; id += 1) await backend.set(`${id}`, id, { tags: ['x', 'y'] })
     await client.config('RESETSTAT')
     await backend.invalidateTags(['x', 'y'])
-    expect(await calls('del')).toBe(1)
+    expect(await calls('eval')).toBe(1)
     expect(await backend.has('50')).toBe(false)
   })
 
@@ -168,7 +162,7 @@ describeWith('redis', 'RedisCache', () => {
     const warnings: string[] = []
     const listener = (warning: Error & { code?: string }) => warnings.push(warning.code ?? '')
     process.on('warning', listener)
-    const queueing = new Redis({ port: redis.port, lazyConnect: true })
+    const queueing = new Redis({ port: server.redis.port, lazyConnect: true })
     const caches = [1, 2, 3].map(() => new RedisCache(queueing))
     expect(caches).toHaveLength(3)
     await new Promise((resolve) => {
@@ -211,8 +205,7 @@ describeWith('redis', 'RedisCache', () => {
 
   describe('across processes', () => {
     it('serves to one client what another stored, until any of them invalidates it', async () => {
-      const second = await connect(redis.port)
-      const other = new RedisCache(second, {
+      const other = new RedisCache(await server.open(), {
         deadline: '10s',
         valuePrefix: 'myapp:',
         metaPrefix: 'myapp:meta:',
@@ -225,7 +218,6 @@ describeWith('redis', 'RedisCache', () => {
       expect(await there.lookup()).toEqual({ value: 1, status: 'hit' })
       await invalidate({ tags: ['books'], backend: other })
       expect(await here.lookup()).toEqual({ value: 2, status: 'miss' })
-      second.disconnect()
     })
   })
 })

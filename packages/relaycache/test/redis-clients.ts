@@ -4,7 +4,12 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 /** What a test may ask of a client. */
 export type ClientOptions = Pick<
   RedisOptions,
-  'keyPrefix' | 'enableAutoPipelining' | 'stringNumbers' | 'autoResendUnfulfilledCommands'
+  | 'keyPrefix'
+  | 'enableAutoPipelining'
+  | 'stringNumbers'
+  | 'autoResendUnfulfilledCommands'
+  | 'username'
+  | 'password'
 >
 
 /** A connected client that fails at once while Redis is away, as the README asks for. */

@@ -1,37 +1,23 @@
-import {
-  describeWith,
-  eventually,
-  startRedis,
-  startTcpProxy,
-  type TcpProxy,
-  type TestRedis,
-} from '@outrider/test-kit'
+import { describeWith, eventually, startTcpProxy, type TcpProxy } from '@outrider/test-kit'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { cache, invalidate, InvalidationUnconfirmedError, type RelayCacheError } from '../src/index.ts'
 import { RedisCache, type RedisCacheOptions } from '../src/redis/index.ts'
-import { connect, type ClientOptions } from './redis-clients.ts'
+import type { ClientOptions } from './redis-clients.ts'
+import { useRedisForEach } from './use-redis.ts'
 
 describeWith('redis', 'RedisCache when Redis fails', () => {
-  let redis: TestRedis
-  let clients: Redis[]
+  const server = useRedisForEach()
   let errors: RelayCacheError[]
-  beforeEach(async () => {
-    // With arguments the server is always one of our own, which may be killed.
-    redis = await startRedis({ args: ['--maxmemory', '0'] })
-    clients = []
+  beforeEach(() => {
     errors = []
   })
-  afterEach(async () => {
+  afterEach(() => {
     vi.useRealTimers()
-    for (const client of clients) client.disconnect()
-    await redis.kill('SIGCONT')
-    await redis.stop()
   })
 
   async function open(port: number, options: RedisCacheOptions = {}, clientOptions: ClientOptions = {}) {
-    const client = await connect(port, clientOptions)
-    clients.push(client)
+    const client = await server.open(clientOptions, port)
     const backend = new RedisCache(client, {
       deadline: '500ms',
       invalidateDeadline: '100ms',
@@ -51,9 +37,9 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
   }
 
   it('still gives values when the server was killed, and uses it again when it is back', async () => {
-    const { backend, getBook } = await open(redis.port)
+    const { backend, getBook } = await open(server.redis.port)
     await getBook(1)
-    await redis.kill('SIGKILL')
+    await server.redis.kill('SIGKILL')
     expect(await getBook.lookup(1)).toEqual({ value: 'Dune', status: 'miss' })
     expect(await getBook.peek(1)).toEqual({ hit: false })
     expect(await backend.set('a', 1)).toBe(false)
@@ -61,15 +47,15 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
     await expect(invalidate({ tags: ['books'], backend })).rejects.toThrow(InvalidationUnconfirmedError)
     await expect(getBook.invalidate(1)).rejects.toThrow(InvalidationUnconfirmedError)
     await expect(backend.clear()).rejects.toThrow(InvalidationUnconfirmedError)
-    await redis.restart()
+    await server.redis.restart()
     await expectHits(getBook)
     expect(await invalidate({ tags: ['books'], backend })).toEqual({ tags: ['books'], confirmed: true })
   })
 
   it('waits once for a server that hangs, and then no more until it answers again', async () => {
-    const { backend, getBook, db } = await open(redis.port)
+    const { backend, getBook, db } = await open(server.redis.port)
     await getBook(1)
-    await redis.kill('SIGSTOP')
+    await server.redis.kill('SIGSTOP')
     expect(await getBook.lookup(1)).toEqual({ value: 'Dune', status: 'miss' })
     expect(await backend.stats()).toMatchObject({
       breaker: 'open',
@@ -87,14 +73,14 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
       tags: ['books'],
       cause: { code: 'RELAYCACHE_DEADLINE_EXCEEDED', operation: 'invalidateTags', deadlineMs: 100 },
     })
-    await redis.kill('SIGCONT')
+    await server.redis.kill('SIGCONT')
     await expectHits(getBook)
     expect(await backend.stats()).toMatchObject({ breaker: 'closed' })
   })
 
   it('lets concurrent callers share one run of the function while Redis hangs', async () => {
-    const { getBook, db } = await open(redis.port)
-    await redis.kill('SIGSTOP')
+    const { getBook, db } = await open(server.redis.port)
+    await server.redis.kill('SIGSTOP')
     await Promise.all(Array.from({ length: 100 }, () => getBook(1)))
     expect(db.reads).toBe(1)
     await Promise.all(Array.from({ length: 100 }, () => getBook(1)))
@@ -102,7 +88,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
   })
 
   it('does not take a blocked event loop for a slow Redis', async () => {
-    const { getBook } = await open(redis.port, { deadline: '20ms' })
+    const { getBook } = await open(server.redis.port, { deadline: '20ms' })
     await expectHits(getBook)
     errors = []
     const lookups = Array.from({ length: 20 }, () => getBook.lookup(7))
@@ -116,7 +102,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
   })
 
   it('gives and does not store values while Redis refuses to write, and still invalidates', async () => {
-    const { client, backend, getBook, db } = await open(redis.port)
+    const { client, backend, getBook, db } = await open(server.redis.port)
     await getBook(1)
     await client.config('SET', 'maxmemory', '1')
     expect(await getBook.lookup(2)).toEqual({ value: 'Dune', status: 'miss' })
@@ -131,12 +117,12 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
   describe('an invalidation that Redis refused', () => {
     /** A process that only writes, and a reader of another one that still has the old value. */
     async function openWriter() {
-      const { client, backend } = await open(redis.port)
-      const elsewhere = await open(redis.port)
+      const { client, backend } = await open(server.redis.port)
+      const elsewhere = await open(server.redis.port)
       const stillServed = async () => (await elsewhere.getBook.peek(1)).hit
       await elsewhere.getBook(1)
       const allowWrites = async (allowed: boolean) =>
-        elsewhere.client.config('SET', 'min-replicas-to-write', allowed ? '0' : '1')
+        allowed ? elsewhere.client.replicaof('NO', 'ONE') : elsewhere.client.replicaof('127.0.0.1', 1)
       await allowWrites(false)
       await expect(invalidate({ tags: ['books'], backend })).rejects.toThrow(InvalidationUnconfirmedError)
       return { client, backend, stillServed, allowWrites }
@@ -187,7 +173,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
     `${'0'.repeat(28)}R1not json\nj1`,
     '\0\uffff',
   ])('misses and replaces what it cannot read: %j', async (blob) => {
-    const { client, getBook } = await open(redis.port)
+    const { client, getBook } = await open(server.redis.port)
     await getBook(1)
     const key = `relaycache:{${getBook.keyOf(1)}}`
     expect(await client.exists(key)).toBe(1)
@@ -198,7 +184,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
   })
 
   it('misses a valid entry whose value was damaged', async () => {
-    const { client, getBook } = await open(redis.port)
+    const { client, getBook } = await open(server.redis.port)
     await getBook(1)
     const key = `relaycache:{${getBook.keyOf(1)}}`
     await client.set(key, (await client.getBuffer(key))?.subarray(0, -1) ?? expect.fail())
@@ -206,7 +192,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
   })
 
   it('gives values where the key holds another type', async () => {
-    const { client, getBook } = await open(redis.port)
+    const { client, getBook } = await open(server.redis.port)
     await client.rpush(`relaycache:{${getBook.keyOf(1)}}`, 'a list')
     expect(await getBook.lookup(1)).toEqual({ value: 'Dune', status: 'miss' })
     expect(errors.map(({ code }) => code)).toEqual(['RELAYCACHE_BACKEND_FAILED'])
@@ -214,16 +200,16 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
 
   it('waits for a client that is still connecting, also a lazy one', async () => {
     for (const lazyConnect of [false, true]) {
-      const client = new Redis({ port: redis.port, enableOfflineQueue: false, lazyConnect })
-      clients.push(client)
+      const client = new Redis({ port: server.redis.port, enableOfflineQueue: false, lazyConnect })
       const backend = new RedisCache(client, { deadline: '10s' })
       expect(await backend.set('a', 1)).toBe(true)
       expect(await backend.get('a')).toEqual({ hit: true, value: 1 })
+      client.disconnect()
     }
   })
 
   it('fails open at once when the client was closed', async () => {
-    const { client, backend, getBook } = await open(redis.port)
+    const { client, backend, getBook } = await open(server.redis.port)
     client.disconnect()
     await eventually(() => client.status === 'end')
     expect(await getBook(1)).toBe('Dune')
@@ -232,10 +218,10 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
     })
   })
 
-  describeWith('redis', 'behind a line that breaks', () => {
+  describe('behind a line that breaks', () => {
     let proxy: TcpProxy
     beforeEach(async () => {
-      proxy = await startTcpProxy({ host: redis.host, port: redis.port })
+      proxy = await startTcpProxy(server.redis)
     })
     afterEach(() => proxy.stop())
 
@@ -252,7 +238,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
 
     it('sends an unconfirmed invalidation again when the line is back, also when nobody reads', async () => {
       const { backend } = await open(proxy.port, {}, { autoResendUnfulfilledCommands: false })
-      const elsewhere = await open(redis.port)
+      const elsewhere = await open(server.redis.port)
       await elsewhere.getBook(1)
       proxy.halfOpen(true)
       await expect(invalidate({ tags: ['books'], backend })).rejects.toThrow(InvalidationUnconfirmedError)
@@ -264,7 +250,7 @@ describeWith('redis', 'RedisCache when Redis fails', () => {
 
     it('never serves what an unconfirmed invalidation named, and sends it again', async () => {
       const { getBook, backend, db } = await open(proxy.port)
-      const elsewhere = await open(redis.port)
+      const elsewhere = await open(server.redis.port)
       await getBook(1)
       expect((await elsewhere.getBook.lookup(1)).status).toBe('hit')
 

@@ -1,45 +1,37 @@
-import { describeWith, eventually, startRedis, startTcpProxy, type TestRedis } from '@outrider/test-kit'
+import { describeWith, eventually, startTcpProxy } from '@outrider/test-kit'
 import type { Redis } from 'ioredis'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { cache, invalidate } from '../src/index.ts'
 import type { RedisCacheOptions } from '../src/redis/index.ts'
 import { enterShop, isConfirmed, openShop, type Shop } from './book-shop.ts'
 import { latch } from './latch.ts'
 import { Random } from './random.ts'
-import { connect, type ClientOptions } from './redis-clients.ts'
+import type { ClientOptions } from './redis-clients.ts'
+import { replicate } from './replicate.ts'
+import { useRedisForEach } from './use-redis.ts'
 
 const ROUNDS = process.env['OUTRIDER_FAULTS'] === '1' ? 200 : 30
 const limits = { timeout: 30_000 + 500 * ROUNDS }
 
 describeWith('redis', 'values in RedisCache', () => {
-  let redis: TestRedis
+  const server = useRedisForEach()
+  const second = useRedisForEach()
   let shop: Shop
-  let clients: Redis[]
-  beforeEach(async () => {
-    // With arguments the server is always one of our own, which may be killed.
-    redis = await startRedis({ args: ['--maxmemory', '0'] })
+  beforeEach(() => {
     shop = openShop()
-    clients = []
-  })
-  afterEach(async () => {
-    for (const client of clients) client.disconnect()
-    await redis.kill('SIGCONT')
-    await redis.stop()
   })
 
   async function enter(port: number, options: RedisCacheOptions = {}, clientOptions: ClientOptions = {}) {
-    const client = await connect(port, clientOptions)
-    clients.push(client)
-    return enterShop(shop, client, options)
+    return enterShop(shop, await server.open(clientOptions, port), options)
   }
 
   const losses: [string, (admin: Redis) => Promise<unknown>][] = [
-    ['was killed and came back empty', () => redis.restart()],
+    ['was killed and came back empty', () => server.redis.restart()],
     ['was emptied by FLUSHALL', (admin) => admin.flushall()],
   ]
   it.each(losses)('are not replaced by one whose computation began before Redis %s', async (_, lose) => {
-    const here = await enter(redis.port)
-    const elsewhere = await enter(redis.port)
+    const here = await enter(server.redis.port)
+    const elsewhere = await enter(server.redis.port)
     await here.getBook(1)
     await here.getBook.invalidate(1)
     const go = latch()
@@ -61,9 +53,9 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are all gone after a restart, and not those from before it come back', async () => {
-    const { client, getBook, backend } = await enter(redis.port)
+    const { client, getBook, backend } = await enter(server.redis.port)
     await Promise.all([1, 2, 3].map((id) => getBook(id)))
-    await redis.restart()
+    await server.redis.restart()
     await eventually(() => client.status === 'ready')
     shop.title = 'Emma'
     for (const id of [1, 2, 3]) expect(await getBook(id)).toBe('Emma')
@@ -71,20 +63,20 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are not served from a write that a frozen Redis executes late', async () => {
-    const here = await enter(redis.port, { deadline: '100ms' })
-    const elsewhere = await enter(redis.port)
+    const here = await enter(server.redis.port, { deadline: '100ms' })
+    const elsewhere = await enter(server.redis.port)
     const go = latch()
     shop.hold = go.opened
     const older = here.getBook(1)
     await eventually(() => shop.computed === 1)
 
-    await redis.kill('SIGSTOP')
+    await server.redis.kill('SIGSTOP')
     go.open()
     expect(await older).toBe('Dune')
     expect(here.errors.map(({ code }) => code)).toEqual(['RELAYCACHE_DEADLINE_EXCEEDED'])
     shop.title = 'Emma'
     const invalidated = invalidate({ tags: ['books'], backend: elsewhere.backend })
-    await redis.kill('SIGCONT')
+    await server.redis.kill('SIGCONT')
     expect(await invalidated).toEqual({ tags: ['books'], confirmed: true })
     expect((await elsewhere.getBook.lookup(1)).value).toBe('Emma')
     await eventually(async () => {
@@ -93,8 +85,8 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are shared over a slow line, and never older than an invalidation elsewhere', limits, async () => {
-    await using proxy = await startTcpProxy(redis, { latencyMs: 10 })
-    const near = await enter(redis.port)
+    await using proxy = await startTcpProxy(server.redis, { latencyMs: 10 })
+    const near = await enter(server.redis.port)
     const far = await enter(proxy.port)
     await near.getBook(1)
     expect(await far.getBook.lookup(1)).toEqual({ value: 'Dune', status: 'hit' })
@@ -110,7 +102,7 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are computed while a line is slower than the deadline, and served once it is fast again', async () => {
-    await using proxy = await startTcpProxy(redis)
+    await using proxy = await startTcpProxy(server.redis)
     const { getBook, errors } = await enter(proxy.port, { deadline: '200ms' })
     await eventually(async () => expect((await getBook.lookup(1)).status).toBe('hit'))
     errors.length = 0
@@ -127,9 +119,9 @@ describeWith('redis', 'values in RedisCache', () => {
     'are not served after an invalidation whose connection is %s',
     limits,
     async (how) => {
-      await using proxy = await startTcpProxy(redis)
+      await using proxy = await startTcpProxy(server.redis)
       const writer = await enter(proxy.port)
-      const elsewhere = await enter(redis.port)
+      const elsewhere = await enter(server.redis.port)
       let confirmed = 0
       for (let edition = 1; edition <= ROUNDS; edition += 1) {
         await eventually(async () => {
@@ -154,7 +146,7 @@ describeWith('redis', 'values in RedisCache', () => {
   )
 
   it('survive SCRIPT FLUSH, and so does storing them', async () => {
-    const { client, getBook, errors } = await enter(redis.port)
+    const { client, getBook, errors } = await enter(server.redis.port)
     await getBook(1)
     await client.script('FLUSH')
     expect(await getBook.lookup(1)).toEqual({ value: 'Dune', status: 'hit' })
@@ -168,7 +160,7 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are given but not stored when Redis runs out of memory during the computation', async () => {
-    const { client, getBook, errors } = await enter(redis.port)
+    const { client, getBook, errors } = await enter(server.redis.port)
     await getBook(2)
     const go = latch()
     shop.hold = go.opened
@@ -186,7 +178,7 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are correct while Redis evicts keys by allkeys-lru', limits, async () => {
-    const { client, backend } = await enter(redis.port)
+    const { client, backend } = await enter(server.redis.port)
     await client.config('SET', 'maxmemory', '3mb')
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru')
     const random = new Random()
@@ -215,8 +207,8 @@ describeWith('redis', 'values in RedisCache', () => {
   })
 
   it('are kept apart by the keyPrefix of the client, and so are their invalidations', async () => {
-    const one = await enter(redis.port, {}, { keyPrefix: 'one:' })
-    const two = await enter(redis.port, {}, { keyPrefix: 'two:' })
+    const one = await enter(server.redis.port, {}, { keyPrefix: 'one:' })
+    const two = await enter(server.redis.port, {}, { keyPrefix: 'two:' })
     await one.getBook(1)
     shop.title = 'Emma'
     expect(await two.getBook.lookup(1)).toEqual({ value: 'Emma', status: 'miss' })
@@ -224,36 +216,33 @@ describeWith('redis', 'values in RedisCache', () => {
     await invalidate({ tags: ['books'], backend: one.backend })
     expect(await one.getBook.lookup(1)).toEqual({ value: 'Emma', status: 'miss' })
     expect(await two.getBook.lookup(1)).toEqual({ value: 'Emma', status: 'hit' })
-    const plain = await connect(redis.port)
-    clients.push(plain)
-    const prefixes = new Set((await plain.keys('*')).map((key) => key.slice(0, 4)))
+    const prefixes = new Set((await server.client.keys('*')).map((key) => key.slice(0, 4)))
     expect([...prefixes].toSorted()).toEqual(['one:', 'two:'])
   })
 
-  it('may be stale after a promoted replica lost an invalidation, until their ttl is over', async () => {
-    await using second = await startRedis({ args: ['--maxmemory', '0'] })
-    const { client, backend } = await enter(redis.port)
-    const replica = await enter(second.port)
-    const ofOneSecond = (cached: typeof backend) =>
-      cache({ ttl: '1s', backend: cached, tags: ['books'] }, async function title() {
-        return shop.title
-      })
-    const title = ofOneSecond(backend)
+  it('may be stale after a promoted replica lost an invalidation, until their ttl is over or the next one', async () => {
+    const { client, backend, getBook } = await enter(server.redis.port)
+    const replica = await enter(second.redis.port)
     await client.config('SET', 'repl-diskless-sync-delay', '0')
-    await replica.client.replicaof(redis.host, redis.port)
-    await eventually(async () => expect(await replica.client.info('replication')).toMatch(/link_status:up/))
-    await title()
+    await replicate(replica.client, server.redis)
+    await getBook(1)
+    await getBook(2)
     expect(await client.wait(1, 10_000)).toBe(1)
     await replica.client.replicaof('NO', 'ONE')
     shop.title = 'Emma'
-    await invalidate({ tags: ['books'], backend })
-    await redis.kill('SIGKILL')
+    expect(await invalidate({ tags: ['books'], backend })).toEqual({ tags: ['books'], confirmed: true })
+    expect(await getBook.lookup(1)).toEqual({ value: 'Emma', status: 'miss' })
+    await server.redis.kill('SIGKILL')
 
-    const promoted = ofOneSecond(replica.backend)
-    expect(['Dune', 'Emma']).toContain(await promoted())
-    await eventually(async () => expect(await promoted()).toBe('Emma'))
-    shop.title = 'Persuasion'
+    expect(await replica.getBook.lookup(1)).toEqual({ value: 'Dune', status: 'hit' })
+    const key = `relaycache:{${getBook.keyOf(1)}}`
+    const leftMs = await replica.client.pttl(key)
+    expect(leftMs).toBeGreaterThan(0)
+    expect(leftMs).toBeLessThanOrEqual(60_000)
+    await replica.client.pexpire(key, 1)
+    await eventually(async () => expect((await replica.getBook.lookup(1)).value).toBe('Emma'))
+    expect(await replica.getBook.lookup(2)).toEqual({ value: 'Dune', status: 'hit' })
     await invalidate({ tags: ['books'], backend: replica.backend })
-    expect(await promoted()).toBe('Persuasion')
+    expect(await replica.getBook.lookup(2)).toEqual({ value: 'Emma', status: 'miss' })
   })
 })

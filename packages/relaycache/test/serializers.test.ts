@@ -1,24 +1,17 @@
-import { describeWith, startRedis, type TestRedis } from '@outrider/test-kit'
+import { describeWith } from '@outrider/test-kit'
 import type { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { cache } from '../src/index.ts'
 import { msgpackSerializer } from '../src/msgpack/index.ts'
 import { jsonSerializer, RedisCache, type RedisCacheOptions } from '../src/redis/index.ts'
-import { connect } from './redis-clients.ts'
+import { useRedis } from './use-redis.ts'
 
 describeWith('redis', 'values in Redis', () => {
-  let redis: TestRedis
+  const server = useRedis()
   let client: Redis
-  beforeAll(async () => {
-    redis = await startRedis()
-    client = await connect(redis.port)
-  })
   beforeEach(async () => {
+    ;({ client } = server)
     await client.flushall()
-  })
-  afterAll(async () => {
-    client.disconnect()
-    await redis.stop()
   })
 
   const create = (options: RedisCacheOptions = {}): RedisCache =>

@@ -1,6 +1,6 @@
-import { describeWith, eventually, startRedis, startRedisCluster, type TestRedis } from '@outrider/test-kit'
+import { describeWith, eventually, startRedisCluster } from '@outrider/test-kit'
 import type { Cluster, Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   cache,
   InMemoryCache,
@@ -11,7 +11,8 @@ import {
 } from '../src/index.ts'
 import { RedisCache, type RedisClient } from '../src/redis/index.ts'
 import { latch, type Latch } from './latch.ts'
-import { connect, connectCluster, type ClientOptions } from './redis-clients.ts'
+import { connectCluster } from './redis-clients.ts'
+import { useRedis } from './use-redis.ts'
 
 type Options = Partial<CacheOptions<[id: number]>> & { onError?: OnError }
 
@@ -55,35 +56,22 @@ describe('the options of distributed singleflight', () => {
 })
 
 describeWith('redis', 'distributed singleflight', () => {
-  let redis: TestRedis
-  let clients: Redis[]
+  const server = useRedis({ args: ['--maxmemory', '0'] })
   let client: Redis
   let runs: number
   let gate: Latch
-  beforeAll(async () => {
-    redis = await startRedis({ args: ['--maxmemory', '0'] })
-  })
-  afterAll(() => redis.stop())
   beforeEach(async () => {
-    clients = []
-    client = await open()
+    ;({ client } = server)
     await client.flushall()
     runs = 0
     gate = latch()
   })
   afterEach(() => {
     gate.open()
-    for (const opened of clients) opened.disconnect()
   })
 
-  async function open(options: ClientOptions = {}): Promise<Redis> {
-    const opened = await connect(redis.port, options)
-    clients.push(opened)
-    return opened
-  }
-
   async function openProcesses<T>(count: number, fn: (id: number) => Promise<T>, options: Options = {}) {
-    const opened = await Promise.all(Array.from({ length: count }, () => open()))
+    const opened = await Promise.all(Array.from({ length: count }, () => server.open()))
     return opened.map((one) => openProcess(one, fn, options).getBook)
   }
 
@@ -134,7 +122,7 @@ describeWith('redis', 'distributed singleflight', () => {
     const [fast] = await openProcesses(1, readNumber)
     const slow = latch()
     const requested = latch()
-    const held = new Proxy(await open(), {
+    const held = new Proxy(await server.open(), {
       get(target, property) {
         const member: unknown = Reflect.get(target, property, target)
         if (property !== 'eval') return typeof member === 'function' ? member.bind(target) : member
@@ -157,7 +145,7 @@ describeWith('redis', 'distributed singleflight', () => {
   })
 
   it('works with clients that have a keyPrefix', async () => {
-    const opened = await Promise.all([open({ keyPrefix: 'app:' }), open({ keyPrefix: 'app:' })])
+    const opened = await Promise.all([server.open({ keyPrefix: 'app:' }), server.open({ keyPrefix: 'app:' })])
     const calls = opened.map((one) => openProcess(one, readNumber).getBook(1))
     await untilWaiting(1)
     gate.open()
@@ -214,6 +202,19 @@ describeWith('redis', 'distributed singleflight', () => {
         expect(await getBook.peek(1)).toEqual({ hit: true, value: { run: 2 } })
       },
     )
+
+    it('gives a value from after one also when the connection that listens is killed at the same time', async () => {
+      const processes = await openProcesses(3, readNumber)
+      const calls = processes.map(async (getBook) => getBook(1))
+      await untilWaiting(2)
+      const { backend, getBook } = openProcess(client, readNumber)
+      const killed = client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await Promise.all([killed, invalidate({ tags: ['books'], backend })])
+      gate.open()
+      const values = await Promise.all(calls)
+      expect(values.toSorted((a, b) => a.run - b.run)).toEqual([{ run: 1 }, { run: 2 }, { run: 2 }])
+      expect(await getBook.lookup(1)).toEqual({ value: { run: 2 }, status: 'hit' })
+    })
 
     it('keeps a refresh from taking what another process computes', async () => {
       const [reader, refresher] = await openProcesses(2, async () => {
@@ -339,6 +340,26 @@ describeWith('redis', 'distributed singleflight', () => {
     expect(await computing).toBe(1)
   })
 
+  it('is held up no longer than distLockTimeout by a function of another process that never settles', async () => {
+    const neverAtFirst = async () => {
+      runs += 1
+      if (runs === 1) await new Promise(() => undefined)
+      return runs
+    }
+    const [stuck, second] = await openProcesses(2, neverAtFirst, { distLockTimeout: '200ms' })
+    const [patient] = await openProcesses(1, neverAtFirst, { distLockTimeout: 60 })
+    void stuck?.(1)
+    await eventually(() => runs === 1)
+    expect(await second?.lookup(1)).toEqual({ value: 2, status: 'miss' })
+    for (const getBook of [stuck, second, patient]) {
+      expect(await getBook?.lookup(1)).toEqual({ value: 2, status: 'hit' })
+    }
+    // The lock is still held and renewed, but it is that of a value which is gone.
+    expect(await locks()).toHaveLength(1)
+    await client.del(`relaycache:{${patient?.keyOf(1)}}`)
+    expect(await patient?.lookup(1)).toEqual({ value: 3, status: 'miss' })
+  })
+
   it('gives and does not store what it computed without its lock', async () => {
     const [getBook] = await openProcesses(1, readNumber)
     const value = getBook?.(1)
@@ -369,8 +390,8 @@ describeWith('redis', 'distributed singleflight', () => {
     const calls = processes.map((getBook) => getBook(1))
     await untilWaiting(1)
     const [lock = ''] = await locks()
-    const expiry = await client.pexpiretime(lock)
-    await eventually(async () => (await client.pexpiretime(lock)) > expiry)
+    await eventually(async () => (await client.pttl(lock)) < 1500)
+    await eventually(async () => (await client.pttl(lock)) > 1500)
     expect(runs).toBe(1)
     await client.pexpire(lock, 1)
     await eventually(() => runs === 2)
@@ -399,7 +420,7 @@ describeWith('redis', 'distributed singleflight', () => {
   })
 
   it('closes the connection that listens when the client is closed', async () => {
-    const opened = await Promise.all([open(), open()])
+    const opened = await Promise.all([server.open(), server.open()])
     const calls = opened.map((one) => openProcess(one, readNumber).getBook(1))
     await untilWaiting(1)
     gate.open()
@@ -411,7 +432,7 @@ describeWith('redis', 'distributed singleflight', () => {
 
   it('gives values while Redis refuses to write', async () => {
     const errors: RelayCacheError[] = []
-    const { getBook } = openProcess(await open(), async () => 'value', {
+    const { getBook } = openProcess(await server.open(), async () => 'value', {
       onError: (error) => errors.push(error),
     })
     await client.config('SET', 'maxmemory', '1')

@@ -20,7 +20,7 @@ export interface ProcessTrial extends Pick<
 
 /**
  * Lets processes read, write and invalidate the rows of one table until they have done that many operations together,
- * while keys are evicted from the servers at random. Returns the sums of what they counted.
+ * while keys are evicted from the servers, and connections that listen are killed, at random. Returns the sums of what they counted.
  */
 export async function countInProcesses({ random, ...trial }: ProcessTrial): Promise<Counts> {
   await using folder = await temporaryDirectory()
@@ -52,18 +52,19 @@ export async function countInProcesses({ random, ...trial }: ProcessTrial): Prom
   }
 }
 
-/** Takes single keys away, mostly those of tags, and from time to time all that one server holds. */
+/** Takes single keys away, mostly those of tags, from time to time all that one server holds, and kills listeners. */
 async function evict(nodes: Job['nodes'], random: Random, running: () => boolean): Promise<void> {
   const clients = await Promise.all(nodes.map(({ port }) => connect(port)))
   while (running()) {
-    await evictFrom(clients[random.below(clients.length)], random)
+    await disturb(clients[random.below(clients.length)], random)
     await pause(random.below(20))
   }
   for (const client of clients) client.disconnect()
 }
 
-async function evictFrom(client: Redis | undefined, random: Random): Promise<void> {
+async function disturb(client: Redis | undefined, random: Random): Promise<void> {
   if (random.below(100) === 0) await client?.flushall()
+  if (random.below(20) === 0) await client?.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   const keys = (await client?.keys(random.below(4) === 0 ? '*' : '*:meta:*'))?.toSorted() ?? []
   const key = keys[random.below(keys.length || 1)]
   if (key !== undefined) await client?.unlink(key)

@@ -267,7 +267,7 @@ describeWith('redis', 'TieredCache', () => {
     const backend = new TieredCache({ l1, l2: new RedisCache(client, { deadline: '10s' }) })
     for (const other of [null, 'text', { value: 'other' }]) {
       await backend.set('a', 1)
-      await l1.set('relaycache:{a}', other)
+      await l1.set('a', other)
       expect(await backend.get('a')).toEqual({ hit: true, value: 1 })
     }
   })
@@ -278,7 +278,9 @@ describeWith('redis', 'TieredCache', () => {
       [{}, 'Expected l2 to be a RedisCache, got undefined'],
       [{ l2: client }, 'Expected l2 to be a RedisCache, got an object'],
       [{ l2, l1: { maxItems: 1 } }, 'Expected l1 to be an InMemoryCache, got an object'],
-      [{ l2, mode: 'bus' }, "Expected mode to be 'validate', got 'bus' (string)"],
+      [{ l2, mode: 'buss' }, "Expected mode to be 'validate' or 'bus', got 'buss' (string)"],
+      [{ l2, l1Lease: '1s' }, "Expected no l1Lease with mode 'validate'"],
+      [{ l2, mode: 'bus', l1Lease: 2 }, 'Expected l1Lease to be a duration with a unit'],
       [{ l2, l3: l2 }, "Unknown option 'l3' of TieredCache"],
     ]
     for (const [options, message] of refused) {

@@ -148,8 +148,13 @@ describe('TieredCache', () => {
     void new TieredCache({ l1: new InMemoryCache() })
     // @ts-expect-error a client is not a cache
     void new TieredCache({ l2: {} as Redis })
+    expectTypeOf(new TieredCache({ l2, mode: 'bus', l1Lease: '1s' }).stats()).resolves.toHaveProperty(
+      'trusted',
+    )
     // @ts-expect-error not a mode
-    void new TieredCache({ l2, mode: 'bus' })
+    void new TieredCache({ l2, mode: 'buss' })
+    // @ts-expect-error a time needs a unit
+    void new TieredCache({ l2, mode: 'bus', l1Lease: 2 })
   })
 })
 

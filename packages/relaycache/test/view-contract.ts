@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { request as nodeRequest } from 'node:http'
-import { describeWith, eventually, startRedis, type TestRedis } from '@outrider/test-kit'
-import type { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '@outrider/test-kit'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CacheViewOptions } from '../src/http/index.ts'
-import { InMemoryCache, invalidate, type CacheBackend } from '../src/index.ts'
-import { RedisCache } from '../src/redis/index.ts'
+import { invalidate, type CacheBackend } from '../src/index.ts'
+import { describeEachBackend } from './each-backend.ts'
 import { latch } from './latch.ts'
-import { connect } from './redis-clients.ts'
 
 /** What every framework can be given: no functions of the request but those of the path. */
 export type SharedOptions = Omit<CacheViewOptions<[]>, 'tags' | 'keyFunc'> & {
@@ -42,26 +40,7 @@ export type Serve = (options: SharedOptions, handle: Handle) => Promise<RunningS
 
 /** The suite of cached views, with both backends. */
 export function describeViews(framework: string, serve: Serve): void {
-  describe(`${framework} with InMemoryCache`, () => {
-    cachedViews(serve, () => new InMemoryCache())
-  })
-  describeWith('redis', `${framework} with RedisCache`, () => {
-    let redis: TestRedis
-    let client: Redis
-    let caches = 0
-    beforeAll(async () => {
-      redis = await startRedis()
-      client = await connect(redis.port)
-    })
-    afterAll(async () => {
-      client.disconnect()
-      await redis.stop()
-    })
-    cachedViews(serve, () => {
-      caches += 1
-      return new RedisCache(client, { valuePrefix: `views${caches}:`, deadline: '10s' })
-    })
-  })
+  describeEachBackend(framework, (create) => cachedViews(serve, create))
 }
 
 function cachedViews(serve: Serve, createBackend: () => CacheBackend): void {

@@ -71,6 +71,12 @@ interface Entry extends Isolated {
   readonly timing: Timing | undefined
 }
 
+/** Takes values out at once and without an event: for a backend that is built on the memory, and tells by itself. */
+export let drop: (
+  memory: InMemoryCache,
+  dropped: { readonly keys: readonly string[]; readonly tags: readonly string[] },
+) => void
+
 interface MemoryCapture extends Capture {
   readonly key: string
   /** How often tags had been invalidated; only where more tags follow from the value. */
@@ -88,6 +94,13 @@ interface MemoryCapture extends Capture {
  * const backend = new InMemoryCache({ defaultTtl: '1h', maxItems: 10_000 })
  */
 export class InMemoryCache implements CacheBackend {
+  static {
+    drop = (memory, { keys, tags }) => {
+      for (const key of keys) memory.#entries.delete(key)
+      memory.#tokens.kill(tags)
+    }
+  }
+
   readonly counters: Counters = createCounters()
   readonly #defaultTtlMs: number
   readonly #isolation: Isolation

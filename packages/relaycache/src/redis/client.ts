@@ -4,21 +4,29 @@ export interface RedisNode {
   scan(cursor: string, countToken: 'COUNT', count: number): Promise<[cursor: string, keys: string[]]>
 }
 
+/** One server, for asking how far its replicas are. */
+export interface ReplicatingNode {
+  /** The socket, another one after each reconnect. A Cluster has none. */
+  readonly stream?: { unref(): unknown }
+  info(section: 'replication'): Promise<string>
+  wait(replicas: number, timeoutMs: number): Promise<number>
+}
+
 /** The part of an ioredis client that listens to channels. */
 export interface SubscribingClient {
   /** The socket of a `Redis`. */
   readonly stream?: { unref(): unknown }
-  subscribe(channel: string): Promise<unknown>
+  subscribe(...channels: string[]): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   on(event: 'message', listener: (channel: string, message: string) => void): unknown
-  on(event: 'connect' | 'end' | 'error', listener: () => void): unknown
+  on(event: 'connect' | 'ready' | 'close' | 'end' | 'error', listener: () => void): unknown
   off(event: 'message', listener: (channel: string, message: string) => void): unknown
   off(event: 'end', listener: () => void): unknown
-  disconnect(): void
+  disconnect(reconnect?: boolean): void
 }
 
 /** What {@link RedisCache} uses of an ioredis `Redis` or `Cluster`. The client stays the caller's: it is never closed. */
-export interface RedisClient extends RedisNode, SubscribingClient {
+export interface RedisClient extends RedisNode, ReplicatingNode, SubscribingClient {
   readonly status: string
   readonly isCluster: boolean
   readonly options: RedisClientOptions
@@ -28,11 +36,17 @@ export interface RedisClient extends RedisNode, SubscribingClient {
   getrangeBuffer(key: string, first: number, last: number): Promise<Buffer>
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>
   del(keys: string[]): Promise<number>
+  pttl(key: string): Promise<number>
+  publish(channel: string, message: string): Promise<number>
   eval(script: string, keyCount: number, ...keysAndArgs: (string | number | Buffer)[]): Promise<unknown>
   /** For a connection that only listens. A Cluster listens by itself. */
   duplicate(options?: object): SubscribingClient
-  /** A Cluster has nodes. */
-  nodes?(role: 'master'): RedisNode[]
+  /** A Cluster has nodes, each a client. */
+  nodes?(role: 'master'): RedisClient[]
+  /** Asks one node of a Cluster. */
+  cluster(subcommand: 'INFO'): Promise<unknown>
+  /** A Cluster learns of its nodes. */
+  refreshSlotsCache?(): void
 }
 
 /** The client's own options, as far as they matter here. */

@@ -1,4 +1,5 @@
 import type { Capture, Shared, Stale, StoreOptions, Timing } from '../backend.ts'
+import type { Announcements } from './announcements.ts'
 import type { RedisClient } from './client.ts'
 import {
   areSoftlyCurrent,
@@ -16,10 +17,10 @@ import {
 import { isReply, type Gate } from './gate.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Lock } from './lock.ts'
-import type { LocalValues, Proof } from './local-values.ts'
+import type { Held, LocalValues, Moment, Trusted } from './local-values.ts'
 import { MultiGet, type Reply } from './multi-get.ts'
 import type { Removals } from './removals.ts'
-import { storeAndEndLock, storeValue, type ValueKeys } from './scripts.ts'
+import { storeAndEndLock, storeValue, type StoredValue, type ValueKeys } from './scripts.ts'
 import { Tokens, type Dependency } from './tokens.ts'
 import { joined, type Encoded, type ValueFormat } from './value-format.ts'
 
@@ -36,6 +37,8 @@ export interface Missed {
   readonly hit: false
   readonly seen: Seen
   readonly stale?: Stale | undefined
+  /** Before that was read. */
+  readonly since: Moment | undefined
 }
 
 interface Valid {
@@ -56,6 +59,8 @@ export interface RedisCapture extends Capture {
   readonly tags: readonly string[]
   /** Of the value that the key was seen to hold, empty for none; `undefined` when the key got a new token instead. */
   readonly seenStamp: string | undefined
+  /** Before the tokens were read. */
+  readonly since: Moment | undefined
   /** Held while this process computes the value for all. */
   readonly lock?: Lock | undefined
 }
@@ -73,6 +78,14 @@ export interface Put {
   readonly shared: Shared | undefined
 }
 
+interface EntriesOptions {
+  readonly keys: KeySpace
+  readonly gate: Gate
+  readonly removals: Removals
+  readonly format: ValueFormat
+  readonly announcements: Announcements
+}
+
 const NOTHING = Buffer.alloc(0)
 
 /** Reads and writes entries. Every method rejects when Redis fails; tags come sorted and each once. */
@@ -82,19 +95,18 @@ export class Entries {
   readonly #gate: Gate
   readonly #removals: Removals
   readonly #format: ValueFormat
+  readonly #announcements: Announcements
   readonly #tokens: Tokens
   readonly #gets: MultiGet
   #local: LocalValues | undefined
 
-  constructor(
-    client: RedisClient,
-    { keys, gate, removals, format }: { keys: KeySpace; gate: Gate; removals: Removals; format: ValueFormat },
-  ) {
+  constructor(client: RedisClient, { keys, gate, removals, format, announcements }: EntriesOptions) {
     this.#client = client
     this.#keys = keys
     this.#gate = gate
     this.#removals = removals
     this.#format = format
+    this.#announcements = announcements
     this.#tokens = new Tokens(client)
     this.#gets = new MultiGet((names, stamped) => this.#fetch(names, stamped))
   }
@@ -104,29 +116,44 @@ export class Entries {
     this.#local = local
   }
 
+  /** An entry that this process may serve without asking. */
+  trusted(key: string): Trusted | undefined {
+    return this.#local?.trusted(key)
+  }
+
+  /** Told of keys that this process deletes or softly invalidates: before Redis does, and once more after. */
+  forget(names: readonly string[]): void {
+    this.#local?.forget(names)
+  }
+
   /** Looks up an entry: one round trip, and a second one where its tags are not the expected ones. */
   async find(key: string, tags: readonly string[]): Promise<Found> {
     const name = this.#keys.value(key)
+    const since = this.#local?.moment(name)
     const held = this.#local?.find(name)
     const isCurrent = held !== undefined && (await this.#isCurrent(name, held))
     this.#local?.checked(isCurrent)
     if (isCurrent) {
       const timing = timingIn(held.stamp)
-      if (isFresh(timing)) return { hit: true, value: held.value, timing }
+      if (isFresh(timing)) {
+        if (since) this.#local?.keep(name, held, since)
+        return { hit: true, value: held.value, timing }
+      }
     }
     const seen = await this.#get([name, this.#keys.namespace, ...this.#tagKeys(tags)])
     const [blob, ...tokens] = seen
     const valid = blob && tokens[0] ? await this.#valid(blob, tags, tokens) : undefined
-    return (blob && valid && this.#decoded(name, blob, valid, seen)) ?? { hit: false, seen }
+    const missed = { hit: false, seen, since } as const
+    return (blob && valid && this.#decoded(name, blob, valid, missed)) ?? missed
   }
 
-  #decoded(name: string, blob: Buffer, { body, soft }: Valid, seen: Seen): Found | undefined {
+  #decoded(name: string, blob: Buffer, { body, soft }: Valid, missed: Missed): Found | undefined {
     try {
       const value = this.#format.decode(body)
       const timing = timingIn(stampIn(blob))
       return isFresh(timing) && !soft
-        ? { hit: true, value: this.#keep(name, blob, value), timing }
-        : { hit: false, seen, stale: { value, soft } }
+        ? { hit: true, value: this.#keep(name, blob, value, missed.since), timing }
+        : { ...missed, stale: { value, soft } }
     } catch {
       return undefined
     }
@@ -144,6 +171,7 @@ export class Entries {
   ): Promise<RedisCapture> {
     const seen = missed?.seen
     const valueKeys = this.#valueKeys(key, seen)
+    const since = missed ? missed.since : this.#local?.moment(valueKeys[0])
     const names = [this.#keys.namespace, ...this.#tagKeys(tags)]
     const anyName = openTags ? this.#keys.anyTag : undefined
     this.#removals.check([valueKeys[0], ...names, ...(anyName === undefined ? [] : [anyName])])
@@ -157,7 +185,7 @@ export class Entries {
       const anyTag = anyName === undefined ? undefined : { name: anyName, token: anyToken }
       const flight = `${valueKeys[0]}\n${token}\n${anyToken}\n${headerOf(tags, tokens)}`
       const seenStamp = seen && (seen[0] ? stampIn(seen[0]) : '')
-      return { flight, valueKeys, token, dependencies, anyTag, tags, seenStamp }
+      return { flight, valueKeys, token, dependencies, anyTag, tags, seenStamp, since }
     })
   }
 
@@ -181,17 +209,33 @@ export class Entries {
       tags,
       dependencies.map((dependency) => dependency.token),
     )
-    const value = { token, text: joined(stamp + header, body), ttlMs: lifeMs }
-    const stored = await this.#gate.run('store', () =>
-      lock
-        ? storeAndEndLock(this.#client, valueKeys, { ...value, lock: lock.key })
-        : storeValue(this.#client, valueKeys, value),
-    )
+    const [name] = valueKeys
+    const value: StoredValue = {
+      token,
+      text: joined(stamp + header, body),
+      ttlMs: lifeMs,
+      told: { channel: this.#announcements.channel, message: this.#announcements.stored(name, stamp) },
+      // Of a value that Redis lost others may have a copy, which this one is to take the place of.
+      tellAlways: capture.seenStamp === undefined,
+    }
+    const since = capture.since && { ...capture.since, expiresAt: performance.now() + lifeMs }
+    const stored = await this.#gate
+      .run('store', () =>
+        lock
+          ? storeAndEndLock(this.#client, valueKeys, { ...value, lock: lock.key })
+          : storeValue(this.#client, valueKeys, value),
+      )
+      .catch((error: unknown) => {
+        // It may still be executed.
+        this.#local?.forget([name])
+        throw error
+      })
     lock?.ended()
     if (!stored) return undefined
-    return {
-      shared: this.#local && keptIn(this.#local, valueKeys[0], { proof: { stamp, dependencies }, copy }),
-    }
+    const held = (): Held => ({ stamp, dependencies, value: copy() })
+    const shared = this.#local && keptIn(this.#local, name, { held, since })
+    this.#local?.stored(name, stamp)
+    return { shared }
   }
 
   /**
@@ -259,7 +303,7 @@ export class Entries {
    * that it was stored under. What is compared is what {@link find} compares, so neither serves what the other would
    * not. One round trip, in which the value is not transferred.
    */
-  async #isCurrent(name: string, { stamp, dependencies }: Proof): Promise<boolean> {
+  async #isCurrent(name: string, { stamp, dependencies }: Held): Promise<boolean> {
     const names = dependencies.map((dependency) => dependency.name)
     this.#removals.check([name, ...names])
     const [found, ...tokens] = await this.#gets.get(names, name)
@@ -270,12 +314,12 @@ export class Entries {
   }
 
   /** The value as it is handed out, kept in this process where that is wanted. */
-  #keep(name: string, blob: Buffer, value: unknown): unknown {
+  #keep(name: string, blob: Buffer, value: unknown, since: Moment | undefined): unknown {
     const stored = this.#local && storedWith(blob)
     if (!this.#local || !stored) return value
     const names = [this.#keys.namespace, ...this.#tagKeys(stored.tags)]
     const dependencies = names.map((key, index) => ({ name: key, token: stored.tokens[index] ?? '' }))
-    const shared = this.#local.keep(name, { stamp: stampIn(blob), dependencies, value })
+    const shared = this.#local.keep(name, { stamp: stampIn(blob), dependencies, value }, since)
     return shared ? shared.own : value
   }
 
@@ -325,10 +369,10 @@ export class Entries {
 function keptIn(
   local: LocalValues,
   name: string,
-  { proof, copy }: { proof: Proof; copy: () => unknown },
+  { held, since }: { held: () => Held; since: Moment | undefined },
 ): Shared | undefined {
   try {
-    return local.keep(name, { ...proof, value: copy() })
+    return local.keep(name, held(), since)
   } catch {
     return undefined
   }

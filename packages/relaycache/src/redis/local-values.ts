@@ -1,26 +1,53 @@
-import type { Shared } from '../backend.ts'
+import type { Shared, Timing } from '../backend.ts'
 import type { Dependency } from './tokens.ts'
 
-/** What tells whether Redis still holds the very blob that a value was decoded from, and whether that is valid. */
-export interface Proof {
+/**
+ * A value that was decoded before, with what tells whether Redis still holds the very blob that it was decoded from, and
+ * whether that is valid.
+ */
+export interface Held {
   readonly stamp: string
   /** The namespace key and the keys of the tags, with the tokens that the value was stored under. */
   readonly dependencies: readonly Dependency[]
-}
-
-/** A value that was decoded before. */
-export interface Held extends Proof {
   readonly value: unknown
 }
 
-/** Decoded values in this process, by the names of their keys in Redis. None is trusted without its proof. */
+/** A value that may be served without asking Redis. */
+export interface Trusted {
+  readonly hit: true
+  readonly value: unknown
+  readonly timing: Timing | undefined
+}
+
+/** A point before Redis was asked, by which a value is told from what was announced since. */
+export interface Moment {
+  /** How much had been announced. */
+  readonly order: number
+  /** Of unbroken listening; 0 when there was none. */
+  readonly session: number
+  /** When the value is gone from Redis, as a moment of `performance.now()`; `-Infinity` while that is not known. */
+  readonly expiresAt: number
+}
+
+/**
+ * Decoded values in this process. `name` is that of a key in Redis. None is used without its proof but those that
+ * {@link trusted} gives. Where there are none, there are no moments either.
+ */
 export interface LocalValues {
+  /** By the key of the value itself: a name costs more to make than all else. */
+  trusted(key: string): Trusted | undefined
+  /** Taken before Redis is asked for the key, in the same tick. */
+  moment(name: string): Moment | undefined
   find(name: string): Held | undefined
   /**
-   * Keeps a value that nobody else has, and gives it back in the form in which readers get it; `undefined` when it
-   * cannot be kept.
+   * Keeps a value that nobody else has, as Redis gave it or was given it after the moment, and gives it back in the form in
+   * which readers get it; `undefined` when it cannot be kept.
    */
-  keep(name: string, held: Held): Shared | undefined
+  keep(name: string, held: Held, since: Moment | undefined): Shared | undefined
   /** Told whether Redis still holds what was found. */
   checked(isCurrent: boolean): void
+  /** Told of keys of which something else may be in Redis than before. */
+  forget(names: readonly string[]): void
+  /** Told that a value was stored in Redis, after it was kept if that was possible. */
+  stored(name: string, stamp: string): void
 }

@@ -5,6 +5,7 @@ import {
   type Counters,
   type InvalidateTagsOptions,
   type Lookup,
+  type MaybePromise,
   type Read,
   type Shared,
   type StoreOptions,
@@ -19,11 +20,13 @@ import { createReporter, type OnError } from '../reporter.ts'
 import { resolveSetOptions, type SetOptions } from '../set-options.ts'
 import { storable } from '../storable.ts'
 import { distinctTags, NO_TAGS } from '../tags.ts'
+import { Announcements } from './announcements.ts'
 import { checkClient, type RedisClient } from './client.ts'
 import { Entries, type Demand, type Put, type RedisCapture } from './entries.ts'
 import { Gate } from './gate.ts'
 import { KeySpace } from './key-space.ts'
 import { Removals } from './removals.ts'
+import { checkWaitReplicas, Replicas } from './replicas.ts'
 import type { Serializer } from './serializer.ts'
 import { Singleflight, type Look } from './singleflight.ts'
 import { countKeys, type RedisCacheStats } from './stats.ts'
@@ -41,6 +44,11 @@ export interface RedisCacheOptions {
   readonly deadline?: Duration | undefined
   /** How long an invalidation may take before it rejects. @default '2s' */
   readonly invalidateDeadline?: Duration | undefined
+  /**
+   * How many replicas of each master must have an invalidation before it is confirmed: an integer from 0 to 16. That makes
+   * it less likely, and not impossible, that a failover loses one. @default 0
+   */
+  readonly waitReplicas?: number | undefined
   /**
    * How values become text or bytes. What another one stored is a miss.
    * @default JSON, with the types that it lacks
@@ -62,6 +70,7 @@ const OPTION_NAMES = [
   'metaPrefix',
   'deadline',
   'invalidateDeadline',
+  'waitReplicas',
   'serializer',
   'compressAbove',
   'onError',
@@ -71,6 +80,10 @@ const OPTION_NAMES = [
 export interface Internals {
   readonly options: RedisCacheOptions
   readonly entries: Entries
+  readonly keys: KeySpace
+  readonly gate: Gate
+  readonly announcements: Announcements
+  readonly report: OnError
 }
 
 const internals = new WeakMap<object, Internals>()
@@ -86,7 +99,7 @@ export function internalsOf(cache: object): Internals | undefined {
  * Cluster, and is not closed.
  *
  * @throws {TypeError} for an unknown option, an ill-typed one, or a client that reads from replicas
- * @throws {RangeError} when a time is out of range
+ * @throws {RangeError} when a time or `waitReplicas` is out of range
  * @example
  * const backend = new RedisCache(new Redis({ enableOfflineQueue: false }), { defaultTtl: '1h', valuePrefix: 'myapp:' })
  */
@@ -110,6 +123,7 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
       valuePrefix = 'relaycache:',
       deadline = '50ms',
       invalidateDeadline = '2s',
+      waitReplicas = 0,
     } = options
     const metaPrefix = options.metaPrefix ?? `${valuePrefix}meta:`
     checkText('valuePrefix', valuePrefix)
@@ -129,19 +143,36 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
       probe: () => client.getBuffer(this.#keys.namespace),
       whenClosed: () => this.#removals.retry(),
     })
+    const replicas = new Replicas(client, {
+      wanted: checkWaitReplicas(waitReplicas),
+      gate: this.#gate,
+      deadlineMs: durationToMs('invalidateDeadline', invalidateDeadline),
+    })
+    const announcements = new Announcements(client, metaPrefix)
     this.#removals = new Removals(client, {
       keys: this.#keys,
       gate: this.#gate,
-      deadlineMs: durationToMs('invalidateDeadline', invalidateDeadline),
+      replicas,
+      announcements,
+      forget: (names) => this.#entries.forget(names),
+      report: this.#report,
     })
     this.#entries = new Entries(client, {
       keys: this.#keys,
       gate: this.#gate,
       removals: this.#removals,
       format: this.#format,
+      announcements,
     })
     this.#singleflight = new Singleflight(client, this.#gate)
-    internals.set(this, { options, entries: this.#entries })
+    internals.set(this, {
+      options,
+      entries: this.#entries,
+      keys: this.#keys,
+      gate: this.#gate,
+      announcements,
+      report: this.#report,
+    })
   }
 
   get breaker(): BreakerState {
@@ -202,15 +233,22 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
     }
   }
 
-  async peek(key: string, tags: () => readonly string[], allowStale = false): Promise<Lookup> {
+  peek(key: string, tags: () => readonly string[], allowStale = false): MaybePromise<Lookup> {
+    return this.#entries.trusted(key) ?? this.#peek(key, tags, allowStale)
+  }
+
+  read(key: string, tags: () => readonly string[], ttlMs: number, openTags = false): MaybePromise<Read> {
+    return this.#entries.trusted(key) ?? this.#read(key, tags, { ttlMs, openTags })
+  }
+
+  async #peek(key: string, tags: () => readonly string[], allowStale: boolean): Promise<Lookup> {
     const expected = tags().toSorted()
     const found = await attempt(() => this.#entries.find(key, expected))
     if (found?.hit) return { hit: true, value: found.value }
     return allowStale && found?.stale ? { hit: true, value: found.stale.value } : { hit: false }
   }
 
-  async read(key: string, tags: () => readonly string[], ttlMs: number, openTags = false): Promise<Read> {
-    const demand = { ttlMs, openTags }
+  async #read(key: string, tags: () => readonly string[], demand: Demand): Promise<Read> {
     const expected = tags().toSorted()
     return (await attempt(() => this.#look(key, expected, demand))) ?? { hit: false, capture: undefined }
   }

@@ -1,13 +1,26 @@
 import { BackendError, InvalidationUnconfirmedError, type InvalidatingOperation } from '../errors.ts'
+import type { OnError } from '../reporter.ts'
+import type { Announcements } from './announcements.ts'
 import type { RedisClient } from './client.ts'
 import type { Gate } from './gate.ts'
 import type { KeySpace } from './key-space.ts'
-import { softenTag } from './scripts.ts'
+import type { Replicas } from './replicas.ts'
+import { removeKeys, softenTag, type Told } from './scripts.ts'
 
 /** More unconfirmed keys than this are given up for the one key on which every entry depends. */
 const MAX_UNCONFIRMED = 10_000
 
 const RETRY_MS = 1000
+
+interface RemovalsOptions {
+  readonly keys: KeySpace
+  readonly gate: Gate
+  readonly replicas: Replicas
+  readonly announcements: Announcements
+  /** Called with keys before they are deleted or softly invalidated, and once more after, whether that is confirmed or not. */
+  readonly forget: (names: readonly string[]) => void
+  readonly report: OnError
+}
 
 /**
  * Invalidates by deleting keys, of tags or of values. A token that was deleted never comes back, so there is
@@ -19,21 +32,24 @@ export class Removals {
   readonly #client: RedisClient
   readonly #keys: KeySpace
   readonly #gate: Gate
-  readonly #deadlineMs: number
+  readonly #replicas: Replicas
+  readonly #announcements: Announcements
+  readonly #forget: RemovalsOptions['forget']
+  readonly #report: OnError
   /** Each unconfirmed key with the number of its latest failure. */
   readonly #unconfirmed = new Map<string, number>()
   #failures = 0
   #retrying = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(
-    client: RedisClient,
-    { keys, gate, deadlineMs }: { keys: KeySpace; gate: Gate; deadlineMs: number },
-  ) {
+  constructor(client: RedisClient, { keys, gate, replicas, announcements, forget, report }: RemovalsOptions) {
     this.#client = client
     this.#keys = keys
     this.#gate = gate
-    this.#deadlineMs = deadlineMs
+    this.#replicas = replicas
+    this.#announcements = announcements
+    this.#forget = forget
+    this.#report = report
   }
 
   /** Deletes the keys of tags. @throws {InvalidationUnconfirmedError} unless Redis confirmed */
@@ -50,7 +66,7 @@ export class Removals {
     if (names.length === 0) return
     const earlierFailures = this.#failures
     try {
-      await this.#gate.insist(operation, this.#deadlineMs, () => this.#delete(names))
+      await this.#forgetting(names, () => this.#replicas.confirm(operation, () => this.#delete(names)))
     } catch (cause) {
       this.#failed(names)
       throw new InvalidationUnconfirmedError(operation, tags, { cause })
@@ -69,10 +85,14 @@ export class Removals {
    */
   async soften(names: readonly string[], tags: readonly string[]): Promise<void> {
     try {
-      await this.#gate.insist('invalidateTags', this.#deadlineMs, async () => {
-        await this.#client.del([this.#keys.anyTag])
-        await Promise.all(names.map((name) => softenTag(this.#client, name)))
-      })
+      await this.#forgetting(names, () =>
+        this.#replicas.confirm('invalidateTags', async () => {
+          await this.#client.del([this.#keys.anyTag])
+          await Promise.all(
+            names.map(async (name) => this.#told(await softenTag(this.#client, name, this.#telling([name])))),
+          )
+        }),
+      )
     } catch (cause) {
       throw new InvalidationUnconfirmedError('invalidateTags', tags, { cause })
     }
@@ -91,6 +111,19 @@ export class Removals {
   retry(): void {
     if (this.#unconfirmed.size === 0 || this.#retrying || this.#client.status === 'end') return
     if (this.#gate.admits()) void this.#retry()
+  }
+
+  /**
+   * What is read meanwhile may be from before the deletion, so what is kept of it is forgotten as well. A deletion that
+   * fails may still be executed: its keys are unconfirmed then.
+   */
+  async #forgetting(names: readonly string[], invalidate: () => Promise<unknown>): Promise<void> {
+    this.#forget(names)
+    try {
+      await invalidate()
+    } finally {
+      this.#forget(names)
+    }
   }
 
   #failed(names: readonly string[]): void {
@@ -123,13 +156,27 @@ export class Removals {
   }
 
   async #delete(names: readonly string[]): Promise<unknown> {
-    if (!this.#client.isCluster) return this.#client.del(names.flatMap((name) => this.#keys.removed(name)))
+    if (!this.#client.isCluster) {
+      const all = names.flatMap((name) => this.#keys.removed(name))
+      return this.#told(await removeKeys(this.#client, all, this.#telling(names)))
+    }
     // A computation whose value has more tags reads their tokens before this one, so this one must be gone first.
     if (names.includes(this.#keys.anyTag)) await this.#client.del([this.#keys.anyTag])
-    return Promise.all(names.map((name) => this.#deleteInTurn(this.#keys.removed(name))))
+    return Promise.all(names.map((name) => this.#deleteInTurn(name)))
   }
 
-  async #deleteInTurn(names: readonly string[]): Promise<void> {
-    for (const name of names) await this.#client.del([name])
+  async #deleteInTurn(name: string): Promise<void> {
+    for (const key of this.#keys.removed(name)) {
+      if (key === name) this.#told(await removeKeys(this.#client, [name], this.#telling([name])))
+      else await this.#client.del([key])
+    }
+  }
+
+  #telling(names: readonly string[]): Told {
+    return { channel: this.#announcements.channel, message: this.#announcements.removed(names) }
+  }
+
+  #told(failure: string | undefined): void {
+    if (failure !== undefined) this.#report(new BackendError('publish', { cause: failure }))
   }
 }

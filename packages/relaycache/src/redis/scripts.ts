@@ -33,12 +33,28 @@ end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return redis.call('GET', KEYS[1])`
 
-/** Gives a tag another second token. Nothing depends on a tag without a token. */
-const SOFTEN_TAG = `${PRELUDE}
+/**
+ * Tells what the script has done, as the last thing: when that is heard, or confirmed, it is done. What was done cannot
+ * be taken back, so a user who may not publish gets the reason in place of an error.
+ */
+const TELL = `
+local function tell(channel, message)
+  local told = redis.pcall('PUBLISH', channel, message)
+  return type(told) == 'table' and told.err or false
+end`
+
+/** Deletes keys. Lua takes less than 8000 arguments. */
+const REMOVE_KEYS = `${TELL}
+for first = 1, #KEYS, 5000 do
+  redis.call('DEL', unpack(KEYS, first, math.min(first + 4999, #KEYS)))
+end
+return tell(ARGV[1], ARGV[2])`
+
+/** Gives a tag another second token. Nothing in Redis depends on a tag without a token; elsewhere something may. */
+const SOFTEN_TAG = `${PRELUDE}${TELL}
 local token = tokenOf(KEYS[1])
-if not token then return 0 end
-redis.call('SET', KEYS[1], token .. newToken(), 'KEEPTTL')
-return 1`
+if token then redis.call('SET', KEYS[1], token .. newToken(), 'KEEPTTL') end
+return tell(ARGV[2], ARGV[3])`
 
 /**
  * The token of a value that is about to be computed. What the key holds besides goes if it is what the caller found
@@ -67,11 +83,23 @@ if tokenOf(KEYS[1]) then redis.call('SETRANGE', KEYS[1], 0, token) end
 redis.call('SET', KEYS[2], token, 'PX', ARGV[2])
 return token`
 
+/**
+ * Stores a value and tells those who may have an older one: whenever it takes the place of one, or is to (ARGV[6]), as one
+ * that was evicted here may be held there. What is stored where nothing was is not told, so that a miss costs nobody
+ * a message.
+ */
+const STORE = `${PRELUDE}
+local function store(renewed)
+  local replaces = ARGV[6] == '1' or redis.call('STRLEN', KEYS[1]) > ${TOKEN_LENGTH}
+  redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
+  if renewed then redis.call('DEL', renewed) end
+  if replaces then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
+end`
+
 /** Stores a value behind its token, unless its key was deleted or renewed since that token was read. */
-const STORE_VALUE = `${PRELUDE}
+const STORE_VALUE = `${STORE}
 if (tokenOf(KEYS[1]) or tokenOf(KEYS[2])) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
-if KEYS[2] then redis.call('DEL', KEYS[2]) end
+store(KEYS[2])
 return 1`
 
 /**
@@ -99,17 +127,14 @@ redis.pcall('PUBLISH', ARGV[2], 'none')
 return 1`
 
 /** Like {@link STORE_VALUE}, but only for the holder of a lock (the last key), which ends with it in any case. */
-const STORE_AND_END_LOCK = `${PRELUDE}
+const STORE_AND_END_LOCK = `${STORE}
 local lock = KEYS[#KEYS]
 local renewed = KEYS[3] and KEYS[2]
-if redis.call('GET', lock) ~= ARGV[4] then return 0 end
+if redis.call('GET', lock) ~= ARGV[7] then return 0 end
 local current = (tokenOf(KEYS[1]) or tokenOf(renewed)) == ARGV[1]
-if current then
-  redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
-  if renewed then redis.call('DEL', renewed) end
-end
+if current then store(renewed) end
 redis.call('DEL', lock)
-redis.pcall('PUBLISH', ARGV[5], current and 'stored' or 'none')
+redis.pcall('PUBLISH', ARGV[8], current and 'stored' or 'none')
 return current and 1 or 0`
 
 /** A lock in Redis: its key, which is also the channel where its end is told, and the secret of its holder. */
@@ -126,9 +151,28 @@ export async function openTag(client: RedisClient, key: string, lifeMs: number):
   return String(await client.eval(OPEN_TAG, 1, key, random(), lifeMs))
 }
 
-/** Makes stale what was stored under the token of a tag key. */
-export async function softenTag(client: RedisClient, key: string): Promise<void> {
-  await client.eval(SOFTEN_TAG, 1, key, random())
+/** What to tell, where. */
+export interface Told {
+  readonly channel: string
+  readonly message: string
+}
+
+/** Deletes keys and tells so. Gives the reason if it could not be told. */
+export async function removeKeys(
+  client: RedisClient,
+  keys: readonly string[],
+  { channel, message }: Told,
+): Promise<string | undefined> {
+  return reasonIn(await client.eval(REMOVE_KEYS, keys.length, ...keys, channel, message))
+}
+
+/** Makes stale what was stored under the token of a tag key, and tells so. Gives the reason if it could not be told. */
+export async function softenTag(
+  client: RedisClient,
+  key: string,
+  { channel, message }: Told,
+): Promise<string | undefined> {
+  return reasonIn(await client.eval(SOFTEN_TAG, 1, key, random(), channel, message))
 }
 
 /** The current token of a value key; lives at least `lifeMs`, unless the key holds a value that is not the dead one. */
@@ -145,29 +189,30 @@ export async function renewValue(client: RedisClient, keys: ValueKeys, lifeMs: n
   return String(await client.eval(RENEW_VALUE, keys.length, ...keys, random(), lifeMs))
 }
 
+/** A value as it is stored. */
+export interface StoredValue {
+  readonly token: string
+  readonly text: string | Buffer
+  readonly ttlMs: number
+  readonly told: Told
+  /** Whether it is told also where Redis has no older one. */
+  readonly tellAlways: boolean
+}
+
 /** Whether the value was stored. */
-export async function storeValue(
-  client: RedisClient,
-  keys: ValueKeys,
-  { token, text, ttlMs }: { token: string; text: string | Buffer; ttlMs: number },
-): Promise<boolean> {
+export async function storeValue(client: RedisClient, keys: ValueKeys, value: StoredValue): Promise<boolean> {
   // A client with `stringNumbers` replies '1'.
-  return Number(await client.eval(STORE_VALUE, keys.length, ...keys, token, text, ttlMs)) === 1
+  return Number(await client.eval(STORE_VALUE, keys.length, ...keys, ...argumentsOf(value))) === 1
 }
 
 /** Like {@link storeValue}, but only while the lock is held, which ends with it. */
 export async function storeAndEndLock(
   client: RedisClient,
   keys: ValueKeys,
-  {
-    token,
-    text,
-    ttlMs,
-    lock: { name, secret },
-  }: { token: string; text: string | Buffer; ttlMs: number; lock: LockKey },
+  { lock: { name, secret }, ...value }: StoredValue & { lock: LockKey },
 ): Promise<boolean> {
   const all = [...keys, name]
-  const args = [token, text, ttlMs, secret, name]
+  const args = [...argumentsOf(value), secret, name]
   return Number(await client.eval(STORE_AND_END_LOCK, all.length, ...all, ...args)) === 1
 }
 
@@ -209,6 +254,15 @@ export async function keepLock(
 /** Ends a lock, and tells that no value was stored, unless it is not held any more. */
 export async function endLock(client: RedisClient, { name, secret }: LockKey): Promise<void> {
   await client.eval(END_LOCK, 1, name, secret, name)
+}
+
+/** Those of `store` in {@link STORE}. */
+function argumentsOf({ token, text, ttlMs, told, tellAlways }: StoredValue): (string | Buffer | number)[] {
+  return [token, text, ttlMs, told.channel, told.message, tellAlways ? '1' : '']
+}
+
+function reasonIn(reply: unknown): string | undefined {
+  return typeof reply === 'string' ? reply : undefined
 }
 
 function random(): string {

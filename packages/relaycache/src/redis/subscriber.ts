@@ -5,11 +5,14 @@ const IDLE_MS = 10_000
 
 const MAX_RETRY_MS = 2000
 
-/** Commands wait for the connection: whoever listens has a time limit of its own. */
+/**
+ * Commands wait for the connection: whoever listens has a time limit of its own. Nobody catches the error when ioredis
+ * subscribes anew and the connection is lost meanwhile, which would end the process.
+ */
 const OPTIONS = {
   lazyConnect: false,
   enableOfflineQueue: true,
-  autoResubscribe: true,
+  autoResubscribe: false,
   maxRetriesPerRequest: null,
 }
 
@@ -30,6 +33,7 @@ interface Channel {
 class Subscriber {
   readonly #client: RedisClient
   readonly #channels = new Map<string, Channel>()
+  readonly #whenLost = new Set<() => void>()
   #connection: SubscribingClient | undefined
   #idle: NodeJS.Timeout | undefined
 
@@ -48,6 +52,20 @@ class Subscriber {
       channel.listeners.delete(listener)
       if (channel.listeners.size === 0 && this.#channels.get(name) === channel) this.#leave(name)
     }
+  }
+
+  /**
+   * Calls `listener` whenever messages may have been missed, because a connection of its own was lost. Gives the function
+   * that ends it.
+   */
+  whenLost(listener: () => void): () => void {
+    this.#whenLost.add(listener)
+    return () => this.#whenLost.delete(listener)
+  }
+
+  /** Gives up a connection that is silent, and opens another one. */
+  reconnect(): void {
+    if (this.#connection !== this.#client) this.#connection?.disconnect(true)
   }
 
   #open(name: string): Channel {
@@ -87,10 +105,21 @@ class Subscriber {
     // Whatever ails this connection, the client of the user meets it too and reports it.
     connection.on('error', () => undefined)
     connection.on('connect', () => connection.stream?.unref())
+    let isNew = true
+    connection.on('ready', () => {
+      // One command, so that whoever hears one of the channels again hears all of them.
+      if (!isNew) connection.subscribe(...this.#channels.keys()).catch(() => undefined)
+      isNew = false
+    })
+    connection.on('close', this.#lose)
     connection.on('end', () => {
       if (this.#connection === connection) this.#close()
     })
     return connection
+  }
+
+  readonly #lose = (): void => {
+    for (const listener of this.#whenLost) listener()
   }
 
   readonly #deliver = (name: string, message: string): void => {
@@ -106,13 +135,14 @@ class Subscriber {
     this.#client.off('end', this.#close)
     connection?.off('message', this.#deliver)
     if (connection && connection !== this.#client) connection.disconnect()
+    this.#lose()
   }
 }
 
 const subscribers = new WeakMap<RedisClient, Subscriber>()
 
 /** The subscriber of a client, which all caches on it share. */
-export function subscriberOf(client: RedisClient): Pick<Subscriber, 'listen'> {
+export function subscriberOf(client: RedisClient): Pick<Subscriber, 'listen' | 'whenLost' | 'reconnect'> {
   let subscriber = subscribers.get(client)
   if (!subscriber) subscribers.set(client, (subscriber = new Subscriber(client)))
   return subscriber

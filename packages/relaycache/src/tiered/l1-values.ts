@@ -1,35 +1,61 @@
 import type { Shared } from '../backend.ts'
 import type { InMemoryCache } from '../memory/in-memory-cache.ts'
-import type { Held, LocalValues } from '../redis/local-values.ts'
-import { NO_TAGS } from '../tags.ts'
+import type { KeySpace } from '../redis/key-space.ts'
+import type { Held, LocalValues, Moment, Trusted } from '../redis/local-values.ts'
 
 /** What Redis has lost meanwhile, and nobody asks for, does not stay in memory longer than this. */
 const MAX_AGE_MS = 3_600_000
 
-/** Keeps values together with their proofs in an {@link InMemoryCache}, which bounds and isolates them. */
+/**
+ * Keeps values together with their proofs in an {@link InMemoryCache}, which bounds and isolates them. None is trusted:
+ * each is compared with Redis whenever it is asked for.
+ */
 export class L1Values implements LocalValues {
   readonly #l1: InMemoryCache
+  readonly #keys: KeySpace
 
-  constructor(l1: InMemoryCache) {
+  constructor(l1: InMemoryCache, keys: KeySpace) {
     this.#l1 = l1
+    this.#keys = keys
   }
 
   find(name: string): Held | undefined {
-    const found = this.#l1.peek(name)
+    const found = this.#l1.peek(this.#keys.keyOf(name) ?? '')
     return found.hit && isHeld(found.value) ? found.value : undefined
   }
 
-  keep(name: string, held: Held): Shared | undefined {
-    const capture = this.#l1.renew(name, NO_TAGS)
-    const shared = this.#l1.store(capture, held, MAX_AGE_MS)
-    this.#l1.release(capture)
-    // What cannot be isolated, or is too large, comes back as it was given: for one reader only.
-    if (this.find(name)?.stamp !== held.stamp) return undefined
-    return { own: (shared.own as Held).value, copy: () => (shared.copy() as Held).value }
+  keep(name: string, held: Held, _since?: Moment): Shared | undefined {
+    return this.hold(name, held)
   }
 
   checked(isCurrent: boolean): void {
     this.#l1.counters[isCurrent ? 'hits' : 'misses'] += 1
+  }
+
+  trusted(_key: string): Trusted | undefined {
+    return undefined
+  }
+
+  moment(_name: string): Moment | undefined {
+    return undefined
+  }
+
+  forget(_names: readonly string[]): void {}
+
+  stored(_name: string, _stamp: string): void {}
+
+  /** Keeps a value until its time is over, at the longest, or one of the tags is dropped. */
+  protected hold(
+    name: string,
+    held: Held,
+    { tags = [], ttlMs = Infinity }: { tags?: readonly string[]; ttlMs?: number } = {},
+  ): Shared | undefined {
+    const capture = this.#l1.renew(this.#keys.keyOf(name) ?? '', () => tags)
+    const shared = this.#l1.store(capture, held, Math.min(ttlMs, MAX_AGE_MS))
+    this.#l1.release(capture)
+    // What cannot be isolated, or is too large, comes back as it was given: for one reader only.
+    if (this.find(name)?.stamp !== held.stamp) return undefined
+    return { own: (shared.own as Held).value, copy: () => (shared.copy() as Held).value }
   }
 }
 
