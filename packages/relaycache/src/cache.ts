@@ -97,11 +97,13 @@ function wrap<A extends unknown[], T>(
     began: moment(),
   })
 
-  const lookup = (args: A): MaybePromise<Outcome<T>> => {
-    if (bypass?.()) return runAlone(args)
+  const lookup = <X>(args: A, pick: (outcome: Outcome<T>) => X): MaybePromise<X> => {
+    if (bypass?.()) return runAlone(args).then(pick)
     const call = begin(args)
     const read = call.backend.read(call.key, () => resolved.tags(args), lifeMs, openTags)
-    return read instanceof Promise ? read.then((found) => settle(call, found)) : settle(call, read)
+    return read instanceof Promise
+      ? read.then((found) => picked(settle(call, found), pick))
+      : picked(settle(call, read), pick)
   }
 
   const settle = (call: Call<A>, read: Read): MaybePromise<Outcome<T>> => {
@@ -238,8 +240,8 @@ function wrap<A extends unknown[], T>(
   /** Not an async function: a hit in memory costs one promise and no suspended frame. */
   const cached = (...args: A): Promise<T> => {
     try {
-      const outcome = lookup(args)
-      return outcome instanceof Promise ? outcome.then(valueOf) : Promise.resolve(outcome.value)
+      const value = lookup(args, valueOf)
+      return value instanceof Promise ? value : Promise.resolve(value)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -247,7 +249,7 @@ function wrap<A extends unknown[], T>(
 
   return Object.defineProperty(
     Object.assign(cached, {
-      lookup: async (...args: A) => lookup(args),
+      lookup: async (...args: A) => lookup(args, outcomeOf),
       with: (callOptions: CallOptions) => {
         checkOptionNames('with', callOptions, ['signal'])
         return (...args: A) => abortable(callOptions.signal, () => cached(...args))
@@ -276,6 +278,14 @@ function refreshId(key: string, tags: readonly string[]): string {
 
 function valueOf<T>(outcome: Outcome<T>): T {
   return outcome.value
+}
+
+function outcomeOf<T>(outcome: Outcome<T>): Outcome<T> {
+  return outcome
+}
+
+function picked<O, X>(outcome: MaybePromise<O>, pick: (outcome: O) => X): MaybePromise<X> {
+  return outcome instanceof Promise ? outcome.then(pick) : pick(outcome)
 }
 
 /** A computation under way that the caller may join. A renewed capture is younger than the call, and proves as much. */

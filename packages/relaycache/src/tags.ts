@@ -21,3 +21,8 @@ export function distinctTags(tags: unknown): readonly string[] {
   }
   return (tags as string[]).filter((tag, index) => tags.indexOf(tag) === index)
 }
+
+/** The tags in their order as text. */
+export function sortedTags(tags: readonly string[]): readonly string[] {
+  return tags.every((tag, index) => index === 0 || (tags[index - 1] as string) < tag) ? tags : tags.toSorted()
+}

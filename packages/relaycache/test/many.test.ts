@@ -48,7 +48,7 @@ describeEachBackend('many', (create) => {
 describeWith('redis', 'many, in Redis', () => {
   const server = useRedis()
 
-  it('reads a hundred values with one command', async () => {
+  it('reads a hundred values and their tags with three commands', async () => {
     const { client } = server
     const { double } = doubles(new RedisCache(client, { deadline: '10s' }))
     const calls = Array.from({ length: 100 }, (_, id): [number] => [id])
@@ -60,6 +60,6 @@ describeWith('redis', 'many, in Redis', () => {
       name,
       calls,
     ])
-    expect(commands.filter(([name]) => name !== 'config')).toEqual([['mget', '1']])
+    expect(commands.filter(([name]) => name !== 'config')).toEqual([['mget', '3']])
   })
 })

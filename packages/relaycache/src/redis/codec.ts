@@ -16,10 +16,9 @@ export function encode(value: unknown): string {
 
 /** The value of a text in UTF-8. @throws when it is not one of {@link encode} */
 export function decode(data: Buffer): unknown {
-  const mark = data.toString('latin1', 0, 1)
   const json: unknown = JSON.parse(data.toString('utf8', 1))
-  if (mark === PLAIN) return json
-  if (mark === EXTENDED) return fromJson(json)
+  if (data[0] === PLAIN.charCodeAt(0)) return json
+  if (data[0] === EXTENDED.charCodeAt(0)) return fromJson(json)
   throw new Error('Unknown encoding of a cached value')
 }
 

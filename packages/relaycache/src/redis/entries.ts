@@ -1,51 +1,17 @@
-import type { Capture, Shared, Stale, StoreOptions, Timing } from '../backend.ts'
+import type { Capture, Shared, StoreOptions } from '../backend.ts'
 import type { Announcements } from './announcements.ts'
 import type { RedisClient } from './client.ts'
-import {
-  areSoftlyCurrent,
-  bodyIn,
-  bodyUnder,
-  headerOf,
-  isFresh,
-  newStamp,
-  preambleIn,
-  STAMP_RANGE,
-  stampIn,
-  storedWith,
-  timingIn,
-} from './entry.ts'
-import { isReply, type Gate } from './gate.ts'
+import { headerOf, newStamp, preambleIn, stampIn } from './entry.ts'
+import type { Gate } from './gate.ts'
+import type { KeyReader } from './key-reader.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Lock } from './lock.ts'
-import type { Held, LocalValues, Moment, Trusted } from './local-values.ts'
-import { MultiGet, type Reply } from './multi-get.ts'
+import type { Held, LocalValues, Moment } from './local-values.ts'
+import type { Missed, Seen } from './lookups.ts'
 import type { Removals } from './removals.ts'
 import { storeAndEndLock, storeValue, type StoredValue, type ValueKeys } from './scripts.ts'
 import { Tokens, type Dependency } from './tokens.ts'
-import { joined, type Encoded, type ValueFormat } from './value-format.ts'
-
-/** What Redis held when an entry was looked up: at its value key, at the namespace key, and at the keys of its tags. */
-export type Seen = readonly (Buffer | null)[]
-
-/** A valid value, or what a computation must know of the state it found. */
-export type Found =
-  | { readonly hit: true; readonly value: unknown; readonly timing: Timing | undefined }
-  | Missed
-
-/** What was found in place of a fresh value. */
-export interface Missed {
-  readonly hit: false
-  readonly seen: Seen
-  readonly stale?: Stale | undefined
-  /** Before that was read. */
-  readonly since: Moment | undefined
-}
-
-interface Valid {
-  readonly body: Buffer
-  /** Whether a tag was softly invalidated since. */
-  readonly soft: boolean
-}
+import { joined, type Encoded } from './value-format.ts'
 
 /** The tokens under which a computed value may be stored. */
 export interface RedisCapture extends Capture {
@@ -82,81 +48,36 @@ interface EntriesOptions {
   readonly keys: KeySpace
   readonly gate: Gate
   readonly removals: Removals
-  readonly format: ValueFormat
+  readonly reader: KeyReader
   readonly announcements: Announcements
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** Reads and writes entries. Every method rejects when Redis fails; tags come sorted and each once. */
+/** Writes entries. Every method rejects when Redis fails; tags come sorted and each once. */
 export class Entries {
   readonly #client: RedisClient
   readonly #keys: KeySpace
   readonly #gate: Gate
   readonly #removals: Removals
-  readonly #format: ValueFormat
+  readonly #reader: KeyReader
   readonly #announcements: Announcements
   readonly #tokens: Tokens
-  readonly #gets: MultiGet
   #local: LocalValues | undefined
 
-  constructor(client: RedisClient, { keys, gate, removals, format, announcements }: EntriesOptions) {
+  constructor(client: RedisClient, { keys, gate, removals, reader, announcements }: EntriesOptions) {
     this.#client = client
     this.#keys = keys
     this.#gate = gate
     this.#removals = removals
-    this.#format = format
+    this.#reader = reader
     this.#announcements = announcements
     this.#tokens = new Tokens(client)
-    this.#gets = new MultiGet((names, stamped) => this.#fetch(names, stamped))
   }
 
-  /** From now on keeps decoded values in this process, and does not read them again while Redis holds the same. */
+  /** From now on keeps what is stored in this process as well. */
   keepIn(local: LocalValues): void {
     this.#local = local
-  }
-
-  /** An entry that this process may serve without asking. */
-  trusted(key: string): Trusted | undefined {
-    return this.#local?.trusted(key)
-  }
-
-  /** Told of keys that this process deletes or softly invalidates: before Redis does, and once more after. */
-  forget(names: readonly string[]): void {
-    this.#local?.forget(names)
-  }
-
-  /** Looks up an entry: one round trip, and a second one where its tags are not the expected ones. */
-  async find(key: string, tags: readonly string[]): Promise<Found> {
-    const name = this.#keys.value(key)
-    const since = this.#local?.moment(name)
-    const held = this.#local?.find(name)
-    const isCurrent = held !== undefined && (await this.#isCurrent(name, held))
-    this.#local?.checked(isCurrent)
-    if (isCurrent) {
-      const timing = timingIn(held.stamp)
-      if (isFresh(timing)) {
-        if (since) this.#local?.keep(name, held, since)
-        return { hit: true, value: held.value, timing }
-      }
-    }
-    const seen = await this.#get([name, this.#keys.namespace, ...this.#tagKeys(tags)])
-    const [blob, ...tokens] = seen
-    const valid = blob && tokens[0] ? await this.#valid(blob, tags, tokens) : undefined
-    const missed = { hit: false, seen, since } as const
-    return (blob && valid && this.#decoded(name, blob, valid, missed)) ?? missed
-  }
-
-  #decoded(name: string, blob: Buffer, { body, soft }: Valid, missed: Missed): Found | undefined {
-    try {
-      const value = this.#format.decode(body)
-      const timing = timingIn(stampIn(blob))
-      return isFresh(timing) && !soft
-        ? { hit: true, value: this.#keep(name, blob, value, missed.since), timing }
-        : { ...missed, stale: { value, soft } }
-    } catch {
-      return undefined
-    }
   }
 
   /**
@@ -172,7 +93,7 @@ export class Entries {
     const seen = missed?.seen
     const valueKeys = this.#valueKeys(key, seen)
     const since = missed ? missed.since : this.#local?.moment(valueKeys[0])
-    const names = [this.#keys.namespace, ...this.#tagKeys(tags)]
+    const names = [this.#keys.namespace, ...this.#keys.tags(tags)]
     const anyName = openTags ? this.#keys.anyTag : undefined
     this.#removals.check([valueKeys[0], ...names, ...(anyName === undefined ? [] : [anyName])])
     return this.#gate.run('capture', async () => {
@@ -258,7 +179,7 @@ export class Entries {
         }),
       ),
     )
-    const [anyToken] = await this.#get([anyTag.name])
+    const [anyToken] = await this.#reader.get([anyTag.name])
     if (anyToken?.toString('latin1') !== anyTag.token) return undefined
     const byTag = [...tags, ...more].map((tag, index) => ({ tag, on: [...known, ...found][index] }))
     byTag.sort((one, other) => (one.tag < other.tag ? -1 : 1))
@@ -279,90 +200,6 @@ export class Entries {
     const [blob] = missed.seen
     return this.#tokens.ofValue(valueKeys, ttlMs, blob && !missed.stale ? preambleIn(blob) : NOTHING)
   }
-
-  /**
-   * Whether a blob is valid under the current tokens. The tags that were stored with it are what counts, also where a
-   * deploy changed them or nobody knows them.
-   */
-  async #valid(blob: Buffer, expected: readonly string[], current: Seen): Promise<Valid | undefined> {
-    const body = bodyUnderTokens(blob, expected, current)
-    if (body) return { body, soft: false }
-    const stored = storedWith(blob)
-    if (!stored) return undefined
-    const asExpected = JSON.stringify(stored.tags) === JSON.stringify(expected)
-    const [namespaceToken = null] = current
-    const found = asExpected ? current : [namespaceToken, ...(await this.#get(this.#tagKeys(stored.tags)))]
-    const exact = asExpected ? undefined : bodyUnderTokens(blob, stored.tags, found)
-    if (exact) return { body: exact, soft: false }
-    const tokens = found.map((reply) => reply?.toString('latin1'))
-    return areSoftlyCurrent(stored.tokens, tokens) ? { body: bodyIn(blob), soft: true } : undefined
-  }
-
-  /**
-   * Whether Redis would give this very value: the blob has its stamp, and the keys on which it depends have the tokens
-   * that it was stored under. What is compared is what {@link find} compares, so neither serves what the other would
-   * not. One round trip, in which the value is not transferred.
-   */
-  async #isCurrent(name: string, { stamp, dependencies }: Held): Promise<boolean> {
-    const names = dependencies.map((dependency) => dependency.name)
-    this.#removals.check([name, ...names])
-    const [found, ...tokens] = await this.#gets.get(names, name)
-    return (
-      found?.toString('latin1') === stamp &&
-      dependencies.every(({ token }, index) => tokens[index]?.toString('latin1') === token)
-    )
-  }
-
-  /** The value as it is handed out, kept in this process where that is wanted. */
-  #keep(name: string, blob: Buffer, value: unknown, since: Moment | undefined): unknown {
-    const stored = this.#local && storedWith(blob)
-    if (!this.#local || !stored) return value
-    const names = [this.#keys.namespace, ...this.#tagKeys(stored.tags)]
-    const dependencies = names.map((key, index) => ({ name: key, token: stored.tokens[index] ?? '' }))
-    const shared = this.#local.keep(name, { stamp: stampIn(blob), dependencies, value }, since)
-    return shared ? shared.own : value
-  }
-
-  #get(names: readonly string[]): Promise<(Buffer | null)[]> {
-    this.#removals.check(names)
-    return this.#gets.get(names)
-  }
-
-  #tagKeys(tags: readonly string[]): string[] {
-    return tags.map((tag) => this.#keys.tag(tag))
-  }
-
-  /**
-   * One MGET, and a GETRANGE for each stamp, sent together; in a Cluster, where keys live apart, one GET for each key,
-   * all under way together.
-   */
-  async #fetch(names: string[], stamped: string[]): Promise<readonly Reply[]> {
-    if (!this.#client.isCluster) {
-      return this.#gate.run('read', async () => {
-        const [replies, stamps] = await Promise.all([
-          this.#client.mgetBuffer(names),
-          Promise.all(stamped.map((name) => this.#stampOf(name))),
-        ])
-        return [...replies, ...stamps]
-      })
-    }
-    const attempt = (send: () => Promise<Buffer | null>): Promise<Reply> =>
-      this.#gate.run('read', send).catch((error: Error) => error)
-    return Promise.all([
-      ...names.map((name) => attempt(() => this.#client.getBuffer(name))),
-      ...stamped.map((name) => attempt(() => this.#stampOf(name))),
-    ])
-  }
-
-  /** Nothing where the key holds something else than a string. */
-  async #stampOf(name: string): Promise<Buffer | null> {
-    try {
-      return await this.#client.getrangeBuffer(name, ...STAMP_RANGE)
-    } catch (error) {
-      if (isReply(error)) return null
-      throw error
-    }
-  }
 }
 
 /** Keeps what was just stored. A serializer that cannot decode it fails the readers, and not the one who stored. */
@@ -376,18 +213,4 @@ function keptIn(
   } catch {
     return undefined
   }
-}
-
-/** The encoded value if it was stored under these tokens: that of the namespace, then those of the tags. */
-function bodyUnderTokens(
-  blob: Buffer,
-  tags: readonly string[],
-  replies: readonly (Buffer | null | undefined)[],
-): Buffer | undefined {
-  const tokens: string[] = []
-  for (const reply of replies) {
-    if (!reply) return undefined
-    tokens.push(reply.toString('latin1'))
-  }
-  return bodyUnder(headerOf(tags, tokens), blob)
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Timing } from '../backend.ts'
+import { endOfBytes, endOfText } from './bytes.ts'
 import { TOKEN_LENGTH } from './scripts.ts'
 
 /**
@@ -20,6 +21,7 @@ const RANDOM_LENGTH = 12
 /** In base 36: the milliseconds of `Date.now()` at the end of the ttl, and those that the function took. */
 const FRESH_UNTIL_LENGTH = 9
 const COMPUTE_LENGTH = 6
+const NEVER = '0'.repeat(FRESH_UNTIL_LENGTH)
 const STAMP_LENGTH: number = RANDOM_LENGTH + FRESH_UNTIL_LENGTH + COMPUTE_LENGTH
 
 /** Where the stamp stands in a blob, as `GETRANGE` takes it: both ends belong to it. */
@@ -27,8 +29,6 @@ export const STAMP_RANGE: readonly [first: number, last: number] = [
   TOKEN_LENGTH,
   TOKEN_LENGTH + STAMP_LENGTH - 1,
 ]
-
-const NEEDS_NO_ESCAPE = /^[\w :./-]*$/
 
 const HEADER_START: number = TOKEN_LENGTH + STAMP_LENGTH
 
@@ -42,7 +42,13 @@ export function newStamp(timing?: { readonly freshMs: number; readonly computeMs
   )
 }
 
-/** The timing of a value with this stamp; `undefined` when it is fresh as long as Redis has it. */
+/** The timing of the value in a blob; `undefined` when it is fresh as long as Redis has it. */
+export function timingOf(blob: Buffer): Timing | undefined {
+  const isUntimed = endOfText(blob, TOKEN_LENGTH + RANDOM_LENGTH, NEVER) >= 0
+  return isUntimed ? undefined : timingIn(stampIn(blob))
+}
+
+/** The timing of a value with this stamp. */
 export function timingIn(stamp: string): Timing | undefined {
   const end = RANDOM_LENGTH + FRESH_UNTIL_LENGTH
   const freshUntil = Number.parseInt(stamp.slice(RANDOM_LENGTH, end), 36)
@@ -78,6 +84,8 @@ export function headerOf(tags: readonly string[], tokens: readonly string[]): st
   return `${header}]\n`
 }
 
+const NEEDS_NO_ESCAPE = /^[\w :./-]*$/
+
 function quoted(text: string): string {
   return NEEDS_NO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text)
 }
@@ -88,15 +96,20 @@ export function preambleIn(blob: Buffer): Buffer {
   return blob.subarray(TOKEN_LENGTH, end === -1 ? blob.length : end + 1)
 }
 
-/** The encoded value, if the blob has exactly this header. */
-export function bodyUnder(header: string, blob: Buffer): Buffer | undefined {
-  const end = HEADER_START + Buffer.byteLength(header)
-  return blob.toString('utf8', HEADER_START, end) === header ? blob.subarray(end) : undefined
+/** Where the encoded value begins, if the blob has the very header of {@link headerOf}; -1 if not. */
+export function bodyUnder(tags: readonly string[], tokens: readonly Buffer[], blob: Buffer): number {
+  let at = endOfText(blob, HEADER_START, `${VERSION}[`)
+  for (let i = 0; i < tokens.length; i++) {
+    if (i > 0) at = endOfText(blob, endOfText(blob, at, ','), quoted(tags[i - 1] as string))
+    at = endOfBytes(blob, endOfText(blob, at, i === 0 ? '"' : ',"'), tokens[i] as Buffer)
+    at = endOfText(blob, at, '"')
+  }
+  return endOfText(blob, at, ']\n')
 }
 
-/** The encoded value, whatever its header. */
-export function bodyIn(blob: Buffer): Buffer {
-  return blob.subarray(TOKEN_LENGTH + preambleIn(blob).length)
+/** Where the encoded value begins, whatever the header. */
+export function bodyIn(blob: Buffer): number {
+  return TOKEN_LENGTH + preambleIn(blob).length
 }
 
 /** Whether tokens differ at most in what soft invalidations put behind them. */

@@ -1,5 +1,5 @@
 export { RedisCache } from './redis-cache.ts'
-export type { RedisCacheOptions } from './redis-cache.ts'
+export type { RedisCacheOptions } from './redis-cache-options.ts'
 export type { RedisClient, RedisClientOptions, RedisNode, SubscribingClient } from './client.ts'
 export type { RedisCacheStats } from './stats.ts'
 export type { BreakerState } from '../breaker-state.ts'

@@ -39,6 +39,10 @@ export class KeySpace {
     return this.#tagPrefix + tag
   }
 
+  tags(tags: readonly string[]): string[] {
+    return tags.map((tag) => this.#tagPrefix + tag)
+  }
+
   /** The opposite of {@link value}; `undefined` for the name of another key. */
   keyOf(name: string): string | undefined {
     if (!name.startsWith(this.#valuePrefix) || !name.endsWith('}')) return undefined

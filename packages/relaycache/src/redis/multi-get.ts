@@ -7,17 +7,21 @@ interface Batch {
   /** Position of each key whose stamp is wanted, behind all those. */
   readonly stamped: Map<string, number>
   readonly replies: Promise<readonly Reply[]>
+  readonly resolve: (replies: Promise<readonly Reply[]>) => void
 }
 
 /** Reads keys, and the stamps of what further keys hold. Replies in this order. */
 type Send = (keys: string[], stamped: string[]) => Promise<readonly Reply[]>
 
-/** More keys than this go into the next batch, so that one command never keeps Redis busy for long. */
-const MAX_KEYS = 1000
+/**
+ * A batch of so many keys is sent before the tick is over: Redis looks for them while the next one is collected, and one
+ * command never keeps it busy for long.
+ */
+const FULL = 80
 
 /**
- * Reads keys in batches: everything asked for in one tick of the event loop goes out together, each key once. A
- * caller joins a batch only before it is sent, so what it gets was read after it asked.
+ * Reads keys in batches: what is asked for in one tick of the event loop goes out together, each key once. A caller
+ * joins a batch only before it is sent, so what it gets was read after it asked.
  */
 export class MultiGet {
   readonly #send: Send
@@ -33,9 +37,10 @@ export class MultiGet {
    */
   get(keys: readonly string[], stamped?: string): Promise<(Buffer | null)[]> {
     if (keys.length === 0) return Promise.resolve([])
-    const batch = this.#batch()
+    const batch = (this.#collecting ??= this.#open())
     const wanted = keys.map((key) => positionOf(key, batch.positions))
     const stamp = stamped === undefined ? undefined : positionOf(stamped, batch.stamped)
+    if (batch.positions.size + batch.stamped.size >= FULL) this.#close(batch)
     return batch.replies.then((all) => {
       // Nothing joins the batch any more: the stamps begin behind the last key.
       if (stamp !== undefined) wanted.unshift(batch.positions.size + stamp)
@@ -47,19 +52,18 @@ export class MultiGet {
     })
   }
 
-  #batch(): Batch {
-    if (this.#collecting && sizeOf(this.#collecting) < MAX_KEYS) return this.#collecting
-    const positions = new Map<string, number>()
-    const stamped = new Map<string, number>()
-    const replies = new Promise<readonly Reply[]>((resolve, reject) => {
-      process.nextTick(() => {
-        if (this.#collecting === batch) this.#collecting = undefined
-        this.#send([...positions.keys()], [...stamped.keys()]).then(resolve, reject)
-      })
-    })
-    const batch: Batch = { positions, stamped, replies }
-    this.#collecting = batch
+  #open(): Batch {
+    let resolve: Batch['resolve'] = () => {}
+    const replies = new Promise<readonly Reply[]>((settle) => (resolve = settle))
+    const batch: Batch = { positions: new Map(), stamped: new Map(), replies, resolve }
+    process.nextTick(() => this.#close(batch))
     return batch
+  }
+
+  #close(batch: Batch): void {
+    if (this.#collecting !== batch) return
+    this.#collecting = undefined
+batch.resolve(this.#send([...batch.positions.keys()], [...batch.stamped.keys()]))
   }
 }
 
@@ -69,8 +73,4 @@ function positionOf(key: string, positions: Map<string, number>): number {
   const position = positions.size
   positions.set(key, position)
   return position
-}
-
-function sizeOf({ positions, stamped }: Batch): number {
-  return positions.size + stamped.size
 }

@@ -12,74 +12,32 @@ import {
 } from '../backend.ts'
 import type { BreakerState } from '../breaker-state.ts'
 import { publishInvalidation } from '../diagnostics.ts'
-import { durationToMs, ttlToMs, type Duration, type Ttl } from '../duration.ts'
 import { isRelayCacheError } from '../errors.ts'
 import { wellFormedKey } from '../keys.ts'
-import { checkOptionNames, describe } from '../options.ts'
 import { createReporter, type OnError } from '../reporter.ts'
 import { resolveSetOptions, type SetOptions } from '../set-options.ts'
 import { storable } from '../storable.ts'
-import { distinctTags, NO_TAGS } from '../tags.ts'
+import { distinctTags, NO_TAGS, sortedTags } from '../tags.ts'
 import { Announcements } from './announcements.ts'
 import { checkClient, type RedisClient } from './client.ts'
 import { Entries, type Demand, type Put, type RedisCapture } from './entries.ts'
 import { Gate } from './gate.ts'
+import { KeyReader } from './key-reader.ts'
 import { KeySpace } from './key-space.ts'
+import type { LocalValues } from './local-values.ts'
+import { Lookups, type Missed } from './lookups.ts'
+import { resolveRedisCacheOptions, type RedisCacheOptions } from './redis-cache-options.ts'
 import { Removals } from './removals.ts'
-import { checkWaitReplicas, Replicas } from './replicas.ts'
-import type { Serializer } from './serializer.ts'
+import { Replicas } from './replicas.ts'
 import { Singleflight, type Look } from './singleflight.ts'
 import { countKeys, type RedisCacheStats } from './stats.ts'
 import { ValueFormat, type Encoded } from './value-format.ts'
 
-/** How a {@link RedisCache} behaves. */
-export interface RedisCacheOptions {
-  /** Time to live of a `set` that names none. A bare number is seconds. @default 300 */
-  readonly defaultTtl?: Ttl | undefined
-  /** Put before every key of a value. Caches with different prefixes do not see each other. @default 'relaycache:' */
-  readonly valuePrefix?: string | undefined
-  /** Put before every key of a tag. Caches with the same one share their tags. @default `${valuePrefix}meta:` */
-  readonly metaPrefix?: string | undefined
-  /** How long a read or a write may take before the call goes on without Redis. @default '50ms' */
-  readonly deadline?: Duration | undefined
-  /** How long an invalidation may take before it rejects. @default '2s' */
-  readonly invalidateDeadline?: Duration | undefined
-  /**
-   * How many replicas of each master must have an invalidation before it is confirmed: an integer from 0 to 16. That makes
-   * it less likely, and not impossible, that a failover loses one. @default 0
-   */
-  readonly waitReplicas?: number | undefined
-  /**
-   * How values become text or bytes. What another one stored is a miss.
-   * @default JSON, with the types that it lacks
-   */
-  readonly serializer?: Serializer | undefined
-  /**
-   * Values with more bytes than this are stored compressed (Brotli), unless that saves nothing or they have more than
-   * 64 MiB. An integer of at least 0, or Infinity for never. Caches with other settings can read them.
-   * @default Infinity
-   */
-  readonly compressAbove?: number | undefined
-  /** Called with failures of Redis and values that cannot be stored. @default one process warning for each kind */
-  readonly onError?: OnError | undefined
-}
-
-const OPTION_NAMES = [
-  'defaultTtl',
-  'valuePrefix',
-  'metaPrefix',
-  'deadline',
-  'invalidateDeadline',
-  'waitReplicas',
-  'serializer',
-  'compressAbove',
-  'onError',
-] as const
-
 /** What a backend that is built on a {@link RedisCache} needs of it. */
 export interface Internals {
   readonly options: RedisCacheOptions
-  readonly entries: Entries
+  /** Keeps decoded values in this process from now on, and does not read them again while Redis holds the same. */
+  readonly keepIn: (local: LocalValues) => void
   readonly keys: KeySpace
   readonly gate: Gate
   readonly announcements: Announcements
@@ -112,41 +70,33 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   readonly #format: ValueFormat
   readonly #keys: KeySpace
   readonly #gate: Gate
+  readonly #lookups: Lookups
   readonly #entries: Entries
   readonly #removals: Removals
   readonly #singleflight: Singleflight
+  #local: LocalValues | undefined
 
   constructor(client: Client, options: RedisCacheOptions = {}) {
-    checkOptionNames('RedisCache', options, OPTION_NAMES)
-    const {
-      defaultTtl = 300,
-      valuePrefix = 'relaycache:',
-      deadline = '50ms',
-      invalidateDeadline = '2s',
-      waitReplicas = 0,
-    } = options
-    const metaPrefix = options.metaPrefix ?? `${valuePrefix}meta:`
-    checkText('valuePrefix', valuePrefix)
-    checkText('metaPrefix', metaPrefix)
+    const { valuePrefix, metaPrefix, ...resolved } = resolveRedisCacheOptions(options)
     checkClient(client)
     this.client = client
-    this.#defaultTtlMs = ttlToMs('defaultTtl', defaultTtl)
+    this.#defaultTtlMs = resolved.defaultTtlMs
     this.#report = createReporter(options.onError, this)
     this.#format = new ValueFormat(options)
     this.#keys = new KeySpace(valuePrefix, metaPrefix)
     this.#gate = new Gate({
       backend: this,
       client,
-      deadlineMs: durationToMs('deadline', deadline),
+      deadlineMs: resolved.deadlineMs,
       counters: this.counters,
       report: this.#report,
       probe: () => client.getBuffer(this.#keys.namespace),
       whenClosed: () => this.#removals.retry(),
     })
     const replicas = new Replicas(client, {
-      wanted: checkWaitReplicas(waitReplicas),
+      wanted: resolved.waitReplicas,
       gate: this.#gate,
-      deadlineMs: durationToMs('invalidateDeadline', invalidateDeadline),
+      deadlineMs: resolved.invalidateDeadlineMs,
     })
     const announcements = new Announcements(client, metaPrefix)
     this.#removals = new Removals(client, {
@@ -154,20 +104,26 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
       gate: this.#gate,
       replicas,
       announcements,
-      forget: (names) => this.#entries.forget(names),
+      forget: (names) => this.#local?.forget(names),
       report: this.#report,
     })
+    const reader = new KeyReader(client, { gate: this.#gate, removals: this.#removals })
+    this.#lookups = new Lookups({ keys: this.#keys, reader, format: this.#format })
     this.#entries = new Entries(client, {
       keys: this.#keys,
       gate: this.#gate,
       removals: this.#removals,
-      format: this.#format,
+      reader,
       announcements,
     })
     this.#singleflight = new Singleflight(client, this.#gate)
     internals.set(this, {
       options,
-      entries: this.#entries,
+      keepIn: (local) => {
+        this.#local = local
+        this.#lookups.keepIn(local)
+        this.#entries.keepIn(local)
+      },
       keys: this.#keys,
       gate: this.#gate,
       announcements,
@@ -234,23 +190,25 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   peek(key: string, tags: () => readonly string[], allowStale = false): MaybePromise<Lookup> {
-    return this.#entries.trusted(key) ?? this.#peek(key, tags, allowStale)
+    return this.#local?.trusted(key) ?? this.#peek(key, tags, allowStale)
   }
 
   read(key: string, tags: () => readonly string[], ttlMs: number, openTags = false): MaybePromise<Read> {
-    return this.#entries.trusted(key) ?? this.#read(key, tags, { ttlMs, openTags })
+    return this.#local?.trusted(key) ?? this.#read(key, tags, { ttlMs, openTags })
   }
 
   async #peek(key: string, tags: () => readonly string[], allowStale: boolean): Promise<Lookup> {
-    const expected = tags().toSorted()
-    const found = await attempt(() => this.#entries.find(key, expected))
+    const expected = sortedTags(tags())
+    const found = await attempt(() => this.#lookups.find(key, expected))
     if (found?.hit) return { hit: true, value: found.value }
     return allowStale && found?.stale ? { hit: true, value: found.stale.value } : { hit: false }
   }
 
-  async #read(key: string, tags: () => readonly string[], demand: Demand): Promise<Read> {
-    const expected = tags().toSorted()
-    return (await attempt(() => this.#look(key, expected, demand))) ?? { hit: false, capture: undefined }
+  #read(key: string, tags: () => readonly string[], demand: Demand): Promise<Read> {
+    const expected = sortedTags(tags())
+    return this.#lookups
+      .find(key, expected)
+      .then((found) => (found.hit ? found : this.#missed(found, key, expected, demand).catch(noRead)), noRead)
   }
 
   async renew(
@@ -259,7 +217,7 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
     ttlMs: number,
     openTags = false,
   ): Promise<RedisCapture | undefined> {
-    const expected = tags().toSorted()
+    const expected = sortedTags(tags())
     return attempt(() => this.#entries.capture(key, expected, { ttlMs, openTags }))
   }
 
@@ -285,7 +243,7 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   ): Promise<Shared> {
     // A refresh wants a value of its own, and others go on with the one that there is.
     if (given.seenStamp === undefined) return run(given)
-    const look = (): Promise<Look> => this.#look(key, tags().toSorted(), { ttlMs, openTags })
+    const look = (): Promise<Look> => this.#look(key, sortedTags(tags()), { ttlMs, openTags })
     const found = await attempt(() => this.#singleflight.lead(given, { look, ...lock }))
     if (found?.hit) {
       let encoded: Encoded | undefined
@@ -300,10 +258,13 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   async #look(key: string, tags: readonly string[], demand: Demand): Promise<Look> {
-    const found = await this.#entries.find(key, tags)
-    if (found.hit) return found
-    const capture = (): Promise<RedisCapture> => this.#entries.capture(key, tags, demand, found)
-    const { stale } = found
+    const found = await this.#lookups.find(key, tags)
+    return found.hit ? found : this.#missed(found, key, tags, demand)
+  }
+
+  async #missed(missed: Missed, key: string, tags: readonly string[], demand: Demand): Promise<Read & Look> {
+    const capture = (): Promise<RedisCapture> => this.#entries.capture(key, tags, demand, missed)
+    const { stale } = missed
     return stale
       ? { hit: false, capture: await attempt(capture), stale }
       : { hit: false, capture: await capture() }
@@ -333,7 +294,8 @@ async function attempt<T>(operation: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-function checkText(option: string, value: unknown): void {
-  if (typeof value !== 'string')
-    throw new TypeError(`Expected ${option} to be a string, got ${describe(value)}`)
+/** Fail-open: a read after a failure of Redis. */
+function noRead(error: unknown): Read {
+  if (isRelayCacheError(error)) return { hit: false, capture: undefined }
+  throw error
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { endOfText, hexNumberAt } from './bytes.ts'
 import { describe } from '../options.ts'
 import { compress, decompress } from './compression.ts'
 import { checkSerializer, jsonSerializer, type Serializer } from './serializer.ts'
@@ -17,10 +18,6 @@ interface ValueFormatOptions {
 
 const COMPRESSED = '+br'
 
-/** The first line, which is never longer than this. */
-const HEAD = /^([^ \n]+) ([^\n]+)\n/
-const MAX_HEAD = 64
-
 /**
  * How values become bodies: a line with the name of the serializer, the compression, and a CRC-32 of what follows.
  * Whatever has another first line or another checksum is refused, so that a blob of another setting, or a damaged or
@@ -29,6 +26,8 @@ const MAX_HEAD = 64
 export class ValueFormat {
   readonly #serializer: Serializer
   readonly #compressAbove: number
+  readonly #plainKind: string
+  readonly #compressedKind: string
 
   /** @throws {TypeError | RangeError} for something that is no serializer, or no size */
   constructor(options: ValueFormatOptions) {
@@ -40,6 +39,8 @@ export class ValueFormat {
       )
     }
     this.#compressAbove = compressAbove
+    this.#plainKind = `${this.#serializer.name} `
+    this.#compressedKind = `${this.#serializer.name}${COMPRESSED} `
   }
 
   /** @throws {UnsupportedValueError} for what cannot be stored, or whatever the serializer throws */
@@ -56,15 +57,19 @@ export class ValueFormat {
     }
   }
 
-  /** @throws when the body is not one of {@link encode} with this serializer; compressed or not does not matter */
-  decode(body: Buffer): unknown {
-    const [, kind, checksum] = HEAD.exec(body.toString('latin1', 0, MAX_HEAD)) ?? []
-    if (!kind || !checksum) throw new Error('A cached value has another format')
-    const data = body.subarray(kind.length + checksum.length + 2)
-    const { name } = this.#serializer
-    const isCompressed = kind === name + COMPRESSED
-    if (!isCompressed && kind !== name) throw new Error('A cached value has another format')
-    if (Number.parseInt(checksum, 16) !== crc32(data)) throw new Error('A cached value is damaged')
+  /**
+   * The value of the body that begins somewhere in a blob and reaches to its end.
+   * @throws when it is not one of {@link encode} with this serializer; compressed or not does not matter
+   */
+  decode(blob: Buffer, from = 0): unknown {
+    const plain = endOfText(blob, from, this.#plainKind)
+    const isCompressed = plain < 0
+    const kindEnd = isCompressed ? endOfText(blob, from, this.#compressedKind) : plain
+    if (kindEnd < 0) throw new Error('A cached value has another format')
+    const { number: checksum, end } = hexNumberAt(blob, kindEnd)
+    const dataStart = endOfText(blob, end, '\n')
+    const data = blob.subarray(dataStart)
+    if (dataStart < 0 || checksum !== crc32(data)) throw new Error('A cached value is damaged')
     if (isCompressed) return this.#serializer.decode(decompress(data))
     if (this.#serializer === jsonSerializer) return jsonSerializer.decode(data)
     // The reply is shared by those who asked for it together, and decoded bytes may be a view of what they came from.

@@ -81,7 +81,7 @@ export class TieredCache<Client extends RedisClient = RedisClient> extends Redis
     this.#l1 = l1
     const internals = checkL2(this)
     this.#bus = mode === 'bus' ? new BusValues(l1, { client: l2.client, internals, leaseMs }) : undefined
-    internals.entries.keepIn(this.#bus ?? new L1Values(l1, internals.keys))
+    internals.keepIn(this.#bus ?? new L1Values(l1, internals.keys))
   }
 
   override async clear(): Promise<void> {
