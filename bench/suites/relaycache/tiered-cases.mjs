@@ -23,7 +23,8 @@ const hitting = (openContender) => ({
   run: async (operations, { getShelf }) => {
     let sum = 0
     await inHundreds(operations, async (index) => {
-      sum += (await getShelf(index % VALUES)).books.length
+      const { books } = await getShelf(index % VALUES)
+      sum += books.length
     })
     if (sum !== 300 * operations)
       throw new Error(`Expected 300 books in each of ${operations} values, got ${sum}`)

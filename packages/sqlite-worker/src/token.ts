@@ -10,13 +10,15 @@ export let fail: (token: Token<unknown>, error: unknown) => void
 /** Whether a token failed and nobody looked; marks it as looked at. For the engine only. */
 export let takeUnobservedError: (token: Token<unknown>) => { error: unknown } | undefined
 
-// methods, so that a Token<T> is a Token<unknown>
-interface Resolvers<T> {
-  resolve(value: T): void
-  reject(error: unknown): void
-}
+type Settle = (outcome: never) => void
 
-type Settled<T> = { readonly value: T } | { readonly error: unknown }
+/** What the promise that is being made can be settled with. */
+let resolveLatest: Settle
+let rejectLatest: Settle
+const takeResolvers = (resolve: Settle, reject: Settle): void => {
+  resolveLatest = resolve
+  rejectLatest = reject
+}
 
 /**
  * The outcome of one queued operation: await it, hand it to `fetchResults`, or drop it.
@@ -25,26 +27,30 @@ type Settled<T> = { readonly value: T } | { readonly error: unknown }
  * error goes to `onUnobservedError` once; awaiting it later still rejects.
  */
 export class Token<T> implements PromiseLike<T> {
-  #settled: Settled<T> | undefined
+  #state: 'pending' | 'fulfilled' | 'failed' = 'pending'
+  /** Its value, or its error. */
+  #outcome: unknown
   #promise: Promise<T> | undefined
-  #resolvers: Resolvers<T> | undefined
+  #resolve: Settle | undefined
+  #reject: Settle | undefined
   readonly #onUnobserved: UnobservedErrorHandler
 
   static {
     fulfil = (token, value) => {
-      token.#settled = { value }
-      token.#resolvers?.resolve(value)
+      token.#state = 'fulfilled'
+      token.#outcome = value
+      token.#resolve?.(value as never)
     }
     fail = (token, error) => {
-      token.#settled = { error }
-      token.#resolvers?.reject(error)
+      token.#state = 'failed'
+      token.#outcome = error
+      token.#reject?.(error as never)
       if (!token.#promise) onNextTurn(() => token.#reportUnobserved())
     }
     takeUnobservedError = (token) => {
-      const settled = token.#settled
-      if (token.#promise || !settled || !('error' in settled)) return undefined
+      if (token.#promise || token.#state !== 'failed') return undefined
       token.#observe().catch(() => {})
-      return settled
+      return { error: token.#outcome }
     }
   }
 
@@ -69,16 +75,18 @@ export class Token<T> implements PromiseLike<T> {
   }
 
   #observe(): Promise<T> {
-    this.#promise ??= new Promise((resolve, reject) => {
-      const settled = this.#settled
-      if (!settled) this.#resolvers = { resolve, reject }
-      else if ('error' in settled) reject(settled.error)
-      else resolve(settled.value)
-    })
+    if (this.#promise) return this.#promise
+    if (this.#state === 'fulfilled') this.#promise = Promise.resolve(this.#outcome as T)
+    else if (this.#state === 'failed') this.#promise = Promise.reject(this.#outcome)
+    else {
+      this.#promise = new Promise<T>(takeResolvers)
+      this.#resolve = resolveLatest
+      this.#reject = rejectLatest
+    }
     return this.#promise
   }
 
   #reportUnobserved(): void {
-    if (!this.#promise && this.#settled && 'error' in this.#settled) this.#onUnobserved(this.#settled.error)
+    if (!this.#promise && this.#state === 'failed') this.#onUnobserved(this.#outcome)
   }
 }

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { Contention } from '../contention.ts'
 import { onNextTurn } from '../event-loop.ts'
 import { SOON_MS, SPIN_MS } from '../protocol.ts'
 
@@ -12,7 +11,6 @@ export const MAY_SPIN: boolean = availableParallelism() > 1
  */
 export class ReplyWatch {
   readonly #isAwaited: () => boolean
-  readonly #contention = new Contention()
   #isSoon = false
   #until = 0
   #isTurning = false
@@ -25,7 +23,7 @@ export class ReplyWatch {
   sent(now: number): void {
     if (!MAY_SPIN || !this.#isSoon) return
     this.#until = now + SPIN_MS
-    if (this.#isTurning || !this.#contention.begin(now)) return
+    if (this.#isTurning) return
     this.#isTurning = true
     onNextTurn(() => this.#turn())
   }
@@ -36,8 +34,7 @@ export class ReplyWatch {
   }
 
   #turn(): void {
-    const now = performance.now()
-    this.#isTurning = this.#contention.look(now) && this.#isAwaited() && now < this.#until
+    this.#isTurning = this.#isAwaited() && performance.now() < this.#until
     if (this.#isTurning) onNextTurn(() => this.#turn())
   }
 }

@@ -1,5 +1,4 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
-import { Contention } from '../contention.ts'
 import { nextTurn } from '../event-loop.ts'
 import { SPIN_MS, SOON_MS, type ToWorker } from '../protocol.ts'
 import type { SharedState } from './shared.ts'
@@ -32,7 +31,6 @@ export class Inbox {
   readonly #handle: Handle
   readonly #close: () => void
   readonly #maySpin: boolean
-  readonly #contention = new Contention()
   #received = 0
   #sleptAt = 0
   /** What the next message has to wait for. */
@@ -82,14 +80,9 @@ export class Inbox {
   }
 
   #hasNext(): boolean {
-    let now = performance.now()
-    const until = now + SPIN_MS
-    let isWorthIt = this.#contention.begin(now)
-    for (;;) {
-      if (((this.#shared.messagesSent - this.#received) | 0) > 0) return true
-      if (!isWorthIt || now > until) return false
-      now = performance.now()
-      isWorthIt = this.#contention.look(now)
-    }
+    const until = performance.now() + SPIN_MS
+    do if (((this.#shared.messagesSent - this.#received) | 0) > 0) return true
+    while (performance.now() < until)
+    return false
   }
 }
