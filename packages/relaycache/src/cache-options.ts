@@ -1,8 +1,10 @@
 import type { CacheBackend } from './backend.ts'
 import { checkBackend, getDefaultBackend } from './default-backend.ts'
 import { durationToMs, longDurationToMs, ttlToMs, type Duration, type Ttl } from './duration.ts'
+import { ResultTagsError } from './errors.ts'
 import { callKey, quote, wellFormedKey } from './keys.ts'
 import { checkOptionNames, describe } from './options.ts'
+import type { OnError } from './reporter.ts'
 import { distinctTags, type Tags } from './tags.ts'
 
 /** How {@link cache} caches a function with the parameters `A` and the result `T`. */
@@ -24,7 +26,8 @@ export interface CacheOptions<A extends readonly unknown[], T = unknown> {
   readonly tags?: Tags<A> | undefined
   /**
    * More tags, that follow from the result. The result is stored only if no tag at all was invalidated while the
-   * function ran. @default none
+   * function ran. When this throws, or gives no tags, callers get the result, it is not stored, and the backend's
+   * `onError` hears a {@link ResultTagsError}. @default none
    */
   readonly resultTags?: ((result: T, ...args: A) => readonly string[]) | undefined
   /** Asked at every call. While it says true, the function runs, and nothing is read, joined or stored. */
@@ -62,11 +65,12 @@ export interface CacheOptions<A extends readonly unknown[], T = unknown> {
   readonly distributedSingleflight?: boolean | undefined
   /**
    * How long the process that computes may be dead or blocked before another one takes over. While it is not, the
-   * function may take longer. A bare number is seconds. @default 5
+   * function may take longer. Only with `distributedSingleflight`. A bare number is seconds. @default 5
    */
   readonly distLockTtl?: Ttl | undefined
   /**
-   * How long a call waits for another process before it runs the function itself. A bare number is seconds. @default 2
+   * How long a call waits for another process before it runs the function itself: longer than the function takes, or
+   * it runs in every process. Only with `distributedSingleflight`. A bare number is seconds. @default 2
    */
   readonly distLockTimeout?: Ttl | undefined
 }
@@ -89,7 +93,10 @@ export interface ResolvedCacheOptions<A extends readonly unknown[]> {
   readonly backend: () => CacheBackend
   readonly key: (args: A) => string
   readonly tags: (args: A) => readonly string[]
-  readonly resultTags: ((result: unknown, args: A) => readonly string[]) | undefined
+  /** `undefined`, and a report, when there are none to be had. */
+  readonly resultTags:
+    | ((result: unknown, args: A, report: OnError) => readonly string[] | undefined)
+    | undefined
 }
 
 const OPTION_NAMES = [
@@ -145,8 +152,8 @@ export function resolveCacheOptions<A extends readonly unknown[]>(
     bypass,
     backend: backend === undefined ? getDefaultBackend : () => backend,
     key: namespace === undefined ? makeKey : (args) => `${quote(namespace)}:${makeKey(args)}`,
-    tags: tagMaker(tags),
-    resultTags: resultTags && ((result, args) => distinctTags(resultTags(result as never, ...args))),
+    tags: tagMaker(tags, name),
+    resultTags: resultTags && resultTagMaker(resultTags, name),
   }
 }
 
@@ -161,16 +168,37 @@ function keyMaker<A extends readonly unknown[]>(
     return (args) => checkKey('key', key(...args))
   }
   if (name === '')
-    throw new TypeError('Expected a named function, or the option key, to make keys that are unique')
+    throw new TypeError(
+      "Expected a function with a name, or an option such as key: 'getBook', to make keys that are unique",
+    )
   if (keyBuilder) return (args) => checkKey('keyBuilder', keyBuilder(name, args))
   const checked = wellFormedKey(name)
   return (args) => callKey(checked, args)
 }
 
-function tagMaker<A extends readonly unknown[]>(tags: Tags<A>): (args: A) => readonly string[] {
-  if (typeof tags === 'function') return (args) => distinctTags(tags(...args))
-  const distinct = distinctTags(tags)
+function tagMaker<A extends readonly unknown[]>(
+  tags: Tags<A>,
+  owner: string,
+): (args: A) => readonly string[] {
+  const names = { owner }
+  if (typeof tags === 'function') return (args) => distinctTags(tags(...args), names)
+  const distinct = distinctTags(tags, names)
   return () => distinct
+}
+
+/** The function has run by then, and nothing that happens here takes its result from those who wait for it. */
+function resultTagMaker<A extends readonly unknown[]>(
+  resultTags: (result: never, ...args: A) => readonly string[],
+  owner: string,
+): ResolvedCacheOptions<A>['resultTags'] {
+  return (result, args, report) => {
+    try {
+      return distinctTags(resultTags(result as never, ...args), { option: 'resultTags', owner })
+    } catch (cause) {
+      report(new ResultTagsError(owner, { cause }))
+      return undefined
+    }
+  }
 }
 
 function resolveStaleOptions<A extends readonly unknown[]>({
@@ -212,16 +240,22 @@ function optionalTtl(option: string, ttl: Ttl | undefined): number | undefined {
 }
 
 function resolveSingleflight({
-  distributedSingleflight = false,
-  distLockTtl = 5,
-  distLockTimeout = 2,
+  distributedSingleflight,
+  distLockTtl,
+  distLockTimeout,
 }: Pick<
   CacheOptions<never>,
   'distributedSingleflight' | 'distLockTtl' | 'distLockTimeout'
 >): ResolvedCacheOptions<never>['singleflight'] {
   checkType('distributedSingleflight', distributedSingleflight, ['boolean'])
-  const lockTtlMs = ttlToMs('distLockTtl', distLockTtl)
-  const lockTimeoutMs = ttlToMs('distLockTimeout', distLockTimeout)
+  if (distributedSingleflight === undefined && (distLockTtl ?? distLockTimeout) !== undefined) {
+    const option = distLockTtl === undefined ? 'distLockTimeout' : 'distLockTtl'
+    throw new TypeError(
+      `Expected the option distributedSingleflight with ${option}: without it no process waits for another`,
+    )
+  }
+  const lockTtlMs = ttlToMs('distLockTtl', distLockTtl ?? 5)
+  const lockTimeoutMs = ttlToMs('distLockTimeout', distLockTimeout ?? 2)
   return distributedSingleflight ? { lockTtlMs, lockTimeoutMs } : undefined
 }
 

@@ -7,6 +7,7 @@ import { failuresOf } from './failures.ts'
 import { flightsOf, moment } from './flights.ts'
 import { perClass, type Method } from './method.ts'
 import { checkOptionNames, describe } from './options.ts'
+import { reporterOf } from './reporter.ts'
 import { isDue, LATE, withinMs } from './stale.ts'
 
 /** `A`, to be inferred elsewhere. (`NoInfer` does not take optional parameters.) */
@@ -44,6 +45,10 @@ export function cache<A extends unknown[], T>(
   if (fn !== undefined) return wrap(options, fn)
   return (given: Method<unknown, A, T>, context?: ClassMethodDecoratorContext) => {
     if (!context) return wrap(options, given)
+    if (typeof context !== 'object')
+      throw new TypeError(
+        'Expected @cache to be compiled as a standard decorator; take experimentalDecorators out of tsconfig.json',
+      )
     if (context.kind !== 'method')
       throw new TypeError(`Expected @cache to decorate a method, got a ${String(context.kind)}`)
     resolveCacheOptions(options, String(context.name))
@@ -194,11 +199,14 @@ function wrap<A extends unknown[], T>(
       const began = isTimed ? performance.now() : 0
       const facts = { backend, name: resolved.name, key: call.key }
       const value = await publishComputation(facts, () => fn(...call.args))
+      const resultTags = resolved.resultTags?.(value, call.args, reporterOf(backend))
       const storeOptions = (isTimed || openTags) && {
         timing: isTimed ? { graceMs, computeMs: performance.now() - began } : undefined,
-        resultTags: resolved.resultTags?.(value, call.args),
+        resultTags,
       }
-      return await backend.store(capture, value, resolved.ttlMsOf(value), storeOptions || undefined)
+      // Without its tags no invalidation would find the value: it is handed out, and not stored.
+      const usable = openTags && !resultTags ? undefined : capture
+      return await backend.store(usable, value, resolved.ttlMsOf(value), storeOptions || undefined)
     } catch (error) {
       if (errorTtlMs !== undefined && capture && release) {
         failuresOf(backend).keep(capture, error, { forMs: errorTtlMs, release })

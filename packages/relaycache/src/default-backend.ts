@@ -21,12 +21,30 @@ export function setDefaultBackend(backend: CacheBackend): void {
   registry[REGISTRY] = checkBackend(backend)
 }
 
-/** @throws {TypeError} when `backend` is not a backend */
+const METHODS = [
+  'get',
+  'set',
+  'delete',
+  'has',
+  'clear',
+  'invalidateTags',
+  'stats',
+  'peek',
+  'read',
+  'renew',
+  'store',
+  'release',
+] as const satisfies readonly (keyof CacheBackend)[]
+
+/** @throws {TypeError} when `backend` is not a backend, saying what it lacks */
 export function checkBackend(backend: unknown): CacheBackend {
-  if (typeof backend === 'object' && backend !== null && 'read' in backend && 'store' in backend) {
-    return backend as CacheBackend
-  }
-  throw new TypeError(
-    `Expected backend to be a cache backend such as new InMemoryCache(), got ${describe(backend)}`,
-  )
+  const expected = 'Expected backend to be a cache backend such as new InMemoryCache(), got'
+  if (typeof backend !== 'object' || backend === null) throw new TypeError(`${expected} ${describe(backend)}`)
+  const given = backend as Partial<CacheBackend>
+  const missing: string[] = METHODS.filter((name) => typeof given[name] !== 'function')
+  if (typeof given.counters !== 'object') missing.push('counters')
+  if (missing.length === 0) return given as CacheBackend
+  if ('mgetBuffer' in backend)
+    throw new TypeError(`${expected} an ioredis client; give new RedisCache(client)`)
+  throw new TypeError(`${expected} an object without ${missing.join(', ')}`)
 }

@@ -12,6 +12,8 @@ export const RelayCacheErrorCode = {
   unsupportedKey: 'RELAYCACHE_UNSUPPORTED_KEY',
   /** A value cannot be stored. */
   unsupportedValue: 'RELAYCACHE_UNSUPPORTED_VALUE',
+  /** The option `resultTags` gave no tags for a value. */
+  resultTagsFailed: 'RELAYCACHE_RESULT_TAGS_FAILED',
 } as const
 
 /** One of the values of {@link RelayCacheErrorCode}. */
@@ -126,5 +128,23 @@ export class UnsupportedValueError extends RelayCacheError {
 
   constructor(what: string, options?: ErrorOptions) {
     super(`A value was not stored because it holds ${what}; return plain data`, options)
+  }
+}
+
+/**
+ * Reported to `onError` when the option `resultTags` threw (that is the `cause`) or gave something else than tags (the
+ * `cause` is a `TypeError` that says what). The caller has got the value all the same; it is not stored, since no
+ * invalidation would find it.
+ */
+export class ResultTagsError extends RelayCacheError {
+  readonly name = 'ResultTagsError' as const
+  readonly code: typeof RelayCacheErrorCode.resultTagsFailed = RelayCacheErrorCode.resultTagsFailed
+  /** The name of the cached function; empty when it has none. */
+  readonly functionName: string
+
+  constructor(functionName: string, options: ErrorOptions) {
+    const owner = functionName === '' ? 'a cached function' : functionName
+    super(`A value of ${owner} was not stored because its option resultTags gave no tags`, options)
+    this.functionName = functionName
   }
 }

@@ -3,6 +3,9 @@ import type { CacheBackend, Capture } from './backend.ts'
 /** More errors than this are not kept; the oldest one goes first. */
 const MAX_FAILURES = 1000
 
+/** The longest time that a timer can wait: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 interface Failure {
   readonly error: unknown
   /** Forgets the error and lets go of its capture. */
@@ -32,7 +35,7 @@ export class Failures {
       this.#byFlight.delete(flight)
       release()
     }
-    const timer = setTimeout(end, forMs).unref()
+    const timer = setTimeout(end, Math.min(forMs, MAX_TIMER_MS)).unref()
     this.#byFlight.set(flight, { error, end })
     if (this.#byFlight.size <= MAX_FAILURES) return
     const [oldest] = this.#byFlight.values()

@@ -25,6 +25,7 @@ export {
   RelayCacheError,
   RelayCacheErrorCode,
   ReplicasBehindError,
+  ResultTagsError,
   UnsupportedKeyError,
   UnsupportedValueError,
 } from './errors.ts'

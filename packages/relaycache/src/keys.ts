@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { UnsupportedKeyError } from './errors.ts'
+import { describe } from './options.ts'
 import { visit, type Visitor } from './plain-data.ts'
 
 /**
@@ -21,8 +22,13 @@ export function callKey(name: string, args: readonly unknown[]): string {
   return `${text})`
 }
 
-/** The key itself. @throws {UnsupportedKeyError} when it has a lone surrogate: in UTF-8 it would be another key */
+/**
+ * The key itself.
+ * @throws {TypeError} when it is not a string
+ * @throws {UnsupportedKeyError} when it has a lone surrogate: in UTF-8 it would be another key
+ */
 export function wellFormedKey(key: string): string {
+  if (typeof key !== 'string') throw new TypeError(`Expected key to be a string, got ${describe(key)}`)
   if (key.isWellFormed()) return key
   throw new UnsupportedKeyError('text with a lone surrogate')
 }

@@ -30,5 +30,7 @@ export function perClass<This, A extends unknown[], T>(
 function classNameOf(owner: object): string {
   const { name } = (typeof owner === 'function' ? owner : owner.constructor) as { name: unknown }
   if (typeof name === 'string' && name !== '') return name
-  throw new TypeError('Expected a class with a name, or the option key, to make keys that are unique')
+  throw new TypeError(
+    "Expected a class with a name, or an option such as key: 'getBook', to make keys that are unique",
+  )
 }

@@ -1,16 +1,23 @@
 import { inspect } from 'node:util'
 
 /**
- * Checks that `given` is an object whose keys are all in `known`.
+ * Checks that `given` is an object whose keys are all in `known`. `aliases` are names that others give to an option.
  * @throws {TypeError} naming the unknown option and the nearest valid one, or all where none is near
  */
-export function checkOptionNames(owner: string, given: unknown, known: readonly string[]): void {
+export function checkOptionNames(
+  owner: string,
+  given: unknown,
+  known: readonly string[],
+  aliases: Readonly<Record<string, string>> = {},
+): void {
   if (typeof given !== 'object' || given === null) {
     throw new TypeError(`Expected the options of ${owner} to be an object, got ${describe(given)}`)
   }
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue
-    throw new TypeError(`Unknown option '${name}' of ${owner}; ${hint(name, known)}`)
+    const nearest = Object.hasOwn(aliases, name) ? aliases[name] : nearestOf(name, known)
+    const hint = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean '${nearest}'?`
+    throw new TypeError(`Unknown option '${name}' of ${owner}; ${hint}`)
   }
 }
 
@@ -22,12 +29,10 @@ export function describe(value: unknown): string {
   return typeof value === 'function' ? 'a function' : `${inspect(value)} (${typeof value})`
 }
 
-function hint(name: string, known: readonly string[]): string {
+function nearestOf(name: string, known: readonly string[]): string | undefined {
   const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
   const nearest = ranked.reduce((best, next) => (next.distance < best.distance ? next : best))
-  return nearest.distance <= name.length / 2
-    ? `did you mean '${nearest.candidate}'?`
-    : `there are ${known.join(', ')}`
+  return nearest.distance <= name.length / 2 ? nearest.candidate : undefined
 }
 
 /** Levenshtein distance without regard to case, one row at a time. */

@@ -11,13 +11,22 @@ export type OnError = (error: RelayCacheError) => void
 
 const errorChannel = channelOf('relaycache:error')
 
+const reporters = new WeakMap<CacheBackend, OnError>()
+
 /** Publishes errors, and hands them to the listener; without one, the first of each code becomes a process warning. */
-export function createReporter(onError: OnError | undefined, backend?: CacheBackend): OnError {
+export function createReporter(onError: OnError | undefined, backend: CacheBackend): OnError {
   const report = onError ? guarded(onError) : warnOnce()
-  return (error) => {
+  const publishAndReport = (error: RelayCacheError): void => {
     if (errorChannel.hasSubscribers) errorChannel.publish({ backend, error })
     report(error)
   }
+  reporters.set(backend, publishAndReport)
+  return publishAndReport
+}
+
+/** What {@link createReporter} made for a backend; one without a listener for a backend that has none. */
+export function reporterOf(backend: CacheBackend): OnError {
+  return reporters.get(backend) ?? createReporter(undefined, backend)
 }
 
 function guarded(onError: OnError): OnError {

@@ -117,16 +117,15 @@ describe('cache() refuses', () => {
 
   it('options that are of the wrong type', () => {
     expect(options({ tags: 'books' })).toThrow(
-      "Expected tags to be an array of strings, got 'books' (string)",
+      "Expected tags of anything to be an array of strings, got 'books' (string)",
     )
-    expect(options({ tags: [1] })).toThrow('Expected every tag to be a string that is not empty, got number')
-    expect(options({ tags: [''] })).toThrow('Expected every tag to be a string')
-    expect(options({ tags: ['\ud800'] })).toThrow(
-      new TypeError('Expected every tag to be well-formed, got a lone surrogate'),
-    )
+    const expected = (which: string): string =>
+      `Expected ${which} of anything to be a well-formed string that is not empty`
+    expect(options({ tags: ['a', 1] })).toThrow(new TypeError(`${expected('tags[1]')}, got 1 (number)`))
+    expect(options({ tags: [''] })).toThrow(`${expected('tags[0]')}, got '' (string)`)
+    expect(options({ tags: ['\ud800'] })).toThrow(`${expected('tags[0]')}, got a lone surrogate`)
     expect(options({ key: 1 })).toThrow('Expected key to be a string or a function, got 1 (number)')
     expect(options({ namespace: 1 })).toThrow('Expected namespace to be a string, got 1 (number)')
-    expect(options({ backend: {} })).toThrow('Expected backend to be a cache backend')
     expect(options({ key: () => 'k', keyBuilder: () => 'k' })).toThrow(
       'either a key function or a keyBuilder',
     )
@@ -135,14 +134,31 @@ describe('cache() refuses', () => {
   })
 
   it('an anonymous function without a key', () => {
-    expect(() => cache({ ttl: 1 })(() => 1)).toThrow('Expected a named function, or the option key')
+    expect(() => cache({ ttl: 1 })(() => 1)).toThrow(
+      "Expected a function with a name, or an option such as key: 'getBook', to make keys that are unique",
+    )
     expect(() => cache({ ttl: 1, key: 'one' })(() => 1)).not.toThrow()
     expect(() => cache({ ttl: 1, key: () => 'one' })(() => 1)).not.toThrow()
   })
 
   it('tags of a call that are not strings', async () => {
     const get = cache({ ttl: 1, backend, tags: () => [7 as unknown as string] }, anything)
-    await expect(get()).rejects.toThrow('Expected every tag to be a string that is not empty, got number')
+    await expect(get()).rejects.toThrow(
+      new TypeError(
+        'Expected tags[0] of anything to be a well-formed string that is not empty, got 7 (number)',
+      ),
+    )
+  })
+
+  it('a backend that is none, and says what it lacks', () => {
+    const expected = 'Expected backend to be a cache backend such as new InMemoryCache(), got'
+    expect(options({ backend: null })).toThrow(new TypeError(`${expected} null`))
+    expect(options({ backend: new Map() })).toThrow(
+      `${expected} an object without invalidateTags, stats, peek, read, renew, store, release, counters`,
+    )
+    expect(options({ backend: fakeClient() })).toThrow(
+      `${expected} an ioredis client; give new RedisCache(client)`,
+    )
   })
 })
 
@@ -151,6 +167,9 @@ describe('backends and invalidate() refuse', () => {
     expect(() => new InMemoryCache({ maxItem: 1 } as object)).toThrow("did you mean 'maxItems'?")
     expect(() => new RedisCache({} as never, { prefix: 'x' } as object)).toThrow(
       "Unknown option 'prefix' of RedisCache",
+    )
+    expect(() => new RedisCache(fakeClient(), { keyPrefix: 'x' } as object)).toThrow(
+      "did you mean 'valuePrefix'?",
     )
     await expect(invalidate({ tag: ['a'] } as never)).rejects.toThrow("did you mean 'tags'?")
     await expect(backend.set('a', 1, { tttl: 1 } as object)).rejects.toThrow("did you mean 'ttl'?")
@@ -164,6 +183,11 @@ describe('backends and invalidate() refuse', () => {
     }
     expect(() => new InMemoryCache({ defaultTtl: 0 })).toThrow(RangeError)
     expect(() => new InMemoryCache({ isolation: 'copy' as 'clone' })).toThrow("'freeze', 'clone' or 'shared'")
+    for (const method of ['get', 'set', 'delete', 'has'] as const) {
+      await expect(backend[method](1 as never, 'value')).rejects.toThrow(
+        new TypeError('Expected key to be a string, got 1 (number)'),
+      )
+    }
     await expect(backend.set('a', 1, { ttl: -1 })).rejects.toThrow(RangeError)
     await expect(backend.set('a', 1, { tags: 'x' as never })).rejects.toThrow(TypeError)
     await expect(invalidate({ tags: 'books' as never })).rejects.toThrow('Expected tags to be an array')

@@ -8,7 +8,9 @@ import {
   isRelayCacheError,
   type CachedFunction,
 } from '@outrider/relaycache'
+import { cacheView } from '@outrider/relaycache/http'
 import { RedisCache, type RedisClient } from '@outrider/relaycache/redis'
+import { backendContract } from '@outrider/relaycache/testing'
 
 async function main(): Promise<void> {
   const backend = new InMemoryCache({ defaultTtl: '1h' })
@@ -29,6 +31,15 @@ async function main(): Promise<void> {
     cache({ ttl: 1, key: 'symbols' }, (x: symbol) => x.toString())(Symbol('no')),
     isRelayCacheError,
   )
+
+  const list = cacheView({ ttl: '30m', backend })(async () => Response.json([{ id: 1 }]))
+  for (const source of ['MISS', 'HIT']) {
+    const response = await list(new Request('http://localhost/books'))
+    assert.equal(response.headers.get('x-cache'), source)
+  }
+
+  const [firstCase] = backendContract((options) => new InMemoryCache(options))
+  await firstCase?.run()
 
   // The entries share their classes.
   const closed = { status: 'end', isCluster: false, options: { enableOfflineQueue: false }, mgetBuffer() {} }

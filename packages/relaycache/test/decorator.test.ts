@@ -23,9 +23,9 @@ interface Classes {
 }
 
 /** The classes of a program with decorators, which this Node does not understand by itself. */
-function classesOf(source: string): Classes {
+function classesOf(source: string, compilerOptions: ts.CompilerOptions = {}): Classes {
   const { outputText } = ts.transpileModule(source, {
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, ...compilerOptions },
   })
   // oxlint-disable-next-line typescript/no-implied-eval -- compiled from the text in this file
   return new Function('cache', 'options', outputText)(cache, { ttl: 60, backend, tags: ['books'] }) as never
@@ -73,7 +73,7 @@ describe('@cache', () => {
 
   it('rejects for a class without a name, or without an object', async () => {
     const { Nameless, Books } = classesOf(PROGRAM)
-    await expect(new Nameless().find(1)).rejects.toThrow('Expected a class with a name, or the option key')
+    await expect(new Nameless().find(1)).rejects.toThrow('Expected a class with a name, or an option')
     const { prototype } = Books as { prototype: Books }
     await expect(prototype.find.call(undefined as never, 1)).rejects.toThrow(
       'Expected a cached method to be called on an object, got undefined',
@@ -86,4 +86,15 @@ describe('@cache', () => {
       new TypeError('Expected @cache to decorate a method, got a getter'),
     )
   })
+
+  it.each(['async a() {}', 'static async a() {}', 'get a() { return 1 }'])(
+    'refuses to be compiled as a decorator of the older kind: %s',
+    (member) => {
+      expect(() =>
+        classesOf(`class A { @cache(options) ${member} }`, { experimentalDecorators: true }),
+      ).toThrow(
+        'Expected @cache to be compiled as a standard decorator; take experimentalDecorators out of tsconfig.json',
+      )
+    },
+  )
 })

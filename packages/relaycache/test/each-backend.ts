@@ -1,14 +1,18 @@
 import { describeWith } from '@outrider/test-kit'
 import { describe } from 'vitest'
-import { InMemoryCache, type CacheBackend } from '../src/index.ts'
+import { InMemoryCache, type CacheBackend, type OnError } from '../src/index.ts'
 import { RedisCache, type RedisClient } from '../src/redis/index.ts'
 import { useRedis, useRedisCluster } from './use-redis.ts'
 
 let caches = 0
 
-function createRedisCache(client: RedisClient): RedisCache {
+interface BackendOptions {
+  readonly onError?: OnError
+}
+
+function createRedisCache(client: RedisClient, options: BackendOptions = {}): RedisCache {
   caches += 1
-  return new RedisCache(client, { valuePrefix: `cache${caches}:`, deadline: '10s' })
+  return new RedisCache(client, { valuePrefix: `cache${caches}:`, deadline: '10s', ...options })
 }
 
 /**
@@ -17,19 +21,19 @@ function createRedisCache(client: RedisClient): RedisCache {
  */
 export function describeEachBackend(
   name: string,
-  tests: (create: () => CacheBackend) => void,
+  tests: (create: (options?: BackendOptions) => CacheBackend) => void,
   { inCluster = false }: { inCluster?: boolean } = {},
 ): void {
-  describe(`${name}, in memory`, () => tests(() => new InMemoryCache()))
+  describe(`${name}, in memory`, () => tests((options) => new InMemoryCache(options)))
 
   describeWith('redis', `${name}, in Redis`, () => {
     const server = useRedis()
-    tests(() => createRedisCache(server.client))
+    tests((options) => createRedisCache(server.client, options))
   })
 
   if (!inCluster) return
   describeWith('redis', `${name}, in a Redis Cluster`, () => {
     const cluster = useRedisCluster()
-    tests(() => createRedisCache(cluster.client))
+    tests((options) => createRedisCache(cluster.client, options))
   })
 }

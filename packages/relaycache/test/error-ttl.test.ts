@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '@outrider/test-kit'
 import { beforeEach, expect, it } from 'vitest'
 import { cache, invalidate, type CacheBackend, type Ttl } from '../src/index.ts'
@@ -33,6 +34,13 @@ describeEachBackend('errorTtl', (create) => {
     const get = failing('20ms')
     await expect(get(1)).rejects.toThrow('failure 1')
     await eventually(async () => expect(get(1)).rejects.toThrow('failure 2'))
+  })
+
+  it('keeps an error that is to be kept for longer than a timer can wait', async () => {
+    const get = failing('60d')
+    await expect(get(1)).rejects.toThrow('failure 1')
+    await delay(20)
+    await expect(get(1)).rejects.toThrow('failure 1')
   })
 
   it.each<[string, (key: string) => Promise<unknown>]>([

@@ -8,6 +8,7 @@ const errors = [
   new relaycache.DeadlineExceededError('read', 50),
   new relaycache.InvalidationUnconfirmedError('clear', [], { cause: 'why' }),
   new relaycache.ReplicasBehindError(2, 1),
+  new relaycache.ResultTagsError('getBook', { cause: 'why' }),
   new relaycache.UnsupportedKeyError('a function'),
   new relaycache.UnsupportedValueError('a function'),
 ]

@@ -41,8 +41,23 @@ describe('the options of distributed singleflight', () => {
     [{ distributedSingleflight: 'yes' }, 'Expected distributedSingleflight to be a boolean'],
     [{ distLockTtl: 0 }, 'Expected distLockTtl to be a number of seconds'],
     [{ distLockTimeout: '2 s' }, 'Expected distLockTimeout to be a number of seconds'],
+    [
+      { distLockTtl: 5, distributedSingleflight: undefined },
+      'Expected the option distributedSingleflight with distLockTtl',
+    ],
+    [
+      { distLockTimeout: 5, distributedSingleflight: undefined },
+      'Expected the option distributedSingleflight with distLockTimeout',
+    ],
   ])('are checked when a function is wrapped: %o', (options, message) => {
-    expect(() => cache({ ttl: 1, key: 'a', ...(options as object) }, () => 1)).toThrow(message)
+    const wrapped = (): unknown =>
+      cache({ ttl: 1, key: 'a', distributedSingleflight: true, ...(options as object) }, () => 1)
+    expect(wrapped).toThrow(message)
+  })
+
+  it('may be given where it is switched off', () => {
+    const options = { distributedSingleflight: false, distLockTtl: 5, distLockTimeout: 5 }
+    expect(() => cache({ ttl: 1, key: 'a', ...options }, () => 1)).not.toThrow()
   })
 
   it('change nothing for a cache in memory', async () => {
@@ -304,20 +319,23 @@ describeWith('redis', 'distributed singleflight', () => {
     })
   })
 
-  it('runs the function in every process when the value cannot be stored', async () => {
+  it.each([
+    ['is no plain data', Symbol('book'), {}],
+    ['has no tags', 'book', { resultTags: () => [''] }],
+  ])('runs the function in every process when the value %s', async (_, value, options) => {
     const processes = await openProcesses(
       2,
       async () => {
         runs += 1
         await gate.opened
-        return Symbol('book')
+        return value
       },
-      { onError: () => undefined },
+      { onError: () => undefined, ...options },
     )
     const calls = processes.map((getBook) => getBook(1))
     await untilWaiting(1)
     gate.open()
-    for (const value of await Promise.all(calls)) expect(value).toBeTypeOf('symbol')
+    expect(await Promise.all(calls)).toEqual([value, value])
     expect(runs).toBe(2)
   })
 

@@ -1,7 +1,16 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { eventually } from '@outrider/test-kit'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { cache, InMemoryCache, invalidate, type CacheBackend } from '../src/index.ts'
+import {
+  cache,
+  InMemoryCache,
+  invalidate,
+  ResultTagsError,
+  type CacheBackend,
+  type RelayCacheError,
+} from '../src/index.ts'
 import { describeEachBackend } from './each-backend.ts'
+import { JoinsByKey } from './fixtures/broken-backends.ts'
 import { latch } from './latch.ts'
 
 interface Book {
@@ -132,11 +141,44 @@ describeEachBackend(
       expect(await getBook.lookup(1)).toMatchObject({ status: 'stale' })
     })
 
-    it('reject the call when they are no tags', async () => {
-      const { getBook } = library({ resultTags: () => [1] })
-      await expect(getBook(1)).rejects.toThrow(
-        'Expected every tag to be a string that is not empty, got number',
-      )
+    it.each([
+      [
+        'Expected resultTags[1] of getBook to be a well-formed string that is not empty, got 1 (number)',
+        () => ['a', 1],
+      ],
+      ['Expected resultTags of getBook to be an array of strings, got undefined', () => undefined],
+      [
+        "Cannot read properties of undefined (reading 'author')",
+        ({ writer }: { writer: Book }) => [writer.author],
+      ],
+    ])(
+      'that are none keep the value from being stored, and from no caller: %s',
+      async (message, resultTags) => {
+        const errors: RelayCacheError[] = []
+        backend = create({ onError: (error) => errors.push(error) })
+        const { db, go, getBook } = library({ resultTags, errorTtl: 60, grace: '1h' })
+        db.waits = true
+        const both = [getBook(1), getBook(1)]
+        await eventually(() => expect(backend.counters.coalesced).toBe(1))
+        go.open()
+        const value = { id: 1, author: 'frank' }
+        expect(await Promise.all(both)).toEqual([value, value])
+        expect(db.runs).toBe(1)
+        expect(errors).toMatchObject([
+          {
+            code: 'RELAYCACHE_RESULT_TAGS_FAILED',
+            functionName: 'getBook',
+            message: 'A value of getBook was not stored because its option resultTags gave no tags',
+            cause: { name: 'TypeError', message },
+          },
+        ])
+        expect(await getBook.peek(1)).toEqual({ hit: false })
+        expect(await getBook.refresh(1)).toEqual(value)
+        expect(await getBook.lookup(1)).toEqual({ value, status: 'miss' })
+      },
+    )
+
+    it('must come from a function', () => {
       expect(() => library({ resultTags: ['a'] })).toThrow(
         'Expected resultTags to be a function, got an array',
       )
@@ -144,3 +186,17 @@ describeEachBackend(
   },
   { inCluster: true },
 )
+
+it('A backend that takes no onError has its failures published all the same', async () => {
+  const backend = new JoinsByKey(new InMemoryCache())
+  const heard: unknown[] = []
+  const listen = (message: unknown): void => void heard.push(message)
+  subscribe('relaycache:error', listen)
+  try {
+    const get = cache({ ttl: 60, key: 'get', backend, resultTags: () => [''] }, () => 'value')
+    expect(await get()).toBe('value')
+  } finally {
+    unsubscribe('relaycache:error', listen)
+  }
+  expect(heard).toEqual([{ backend, error: expect.any(ResultTagsError) }])
+})

@@ -48,9 +48,10 @@ describe('backendContract', () => {
   it('fails a backend that stores what was invalidated meanwhile', async () => {
     class Late extends InMemoryCache {
       override store(...args: Parameters<InMemoryCache['store']>): ReturnType<InMemoryCache['store']> {
-        const [{ key }, value, ttlMs] = args
+        const [early, value, ttlMs] = args
         const shared = super.store(...args)
-        const capture = this.renew(key, () => ['t'])
+        if (!early) return shared
+        const capture = this.renew(early.key, () => ['t'])
         super.store(capture, value, ttlMs)
         this.release(capture)
         return shared

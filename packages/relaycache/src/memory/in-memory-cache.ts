@@ -230,7 +230,7 @@ export class InMemoryCache implements CacheBackend {
     return this.#capture(key, tags(), openTags)
   }
 
-  store(capture: MemoryCapture, value: unknown, ttlMs: number, options?: StoreOptions): Shared {
+  store(capture: MemoryCapture | undefined, value: unknown, ttlMs: number, options?: StoreOptions): Shared {
     const held = this.#put(capture, value, ttlMs, options)
     return held ? { own: read(held), copy: () => read(held) } : { own: value, copy: () => value }
   }
@@ -275,9 +275,14 @@ export class InMemoryCache implements CacheBackend {
   }
 
   /** The isolated value, stored if the capture still holds; `undefined` when it cannot be isolated. */
-  #put(capture: MemoryCapture, value: unknown, ttlMs: number, options?: StoreOptions): Isolated | undefined {
+  #put(
+    capture: MemoryCapture | undefined,
+    value: unknown,
+    ttlMs: number,
+    options?: StoreOptions,
+  ): Isolated | undefined {
     const held = storable(() => isolate(value, this.#isolation), this.#report)
-    if (held && this.#holds(capture, options?.resultTags)) {
+    if (held && capture && this.#holds(capture, options?.resultTags)) {
       const { timing, resultTags = [] } = options ?? {}
       const tokens = [...capture.tokens, ...this.#tokens.hold(resultTags)]
       const entry: Entry = {

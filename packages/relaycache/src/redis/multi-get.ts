@@ -63,7 +63,7 @@ export class MultiGet {
   #close(batch: Batch): void {
     if (this.#collecting !== batch) return
     this.#collecting = undefined
-batch.resolve(this.#send([...batch.positions.keys()], [...batch.stamped.keys()]))
+    batch.resolve(this.#send([...batch.positions.keys()], [...batch.stamped.keys()]))
   }
 }
 

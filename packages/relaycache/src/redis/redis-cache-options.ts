@@ -48,6 +48,9 @@ const OPTION_NAMES = [
   'onError',
 ] as const
 
+/** What ioredis and other caches call it. */
+const ALIASES = { keyPrefix: 'valuePrefix', prefix: 'valuePrefix' } as const
+
 interface ResolvedRedisCacheOptions {
   readonly defaultTtlMs: number
   readonly valuePrefix: string
@@ -59,7 +62,7 @@ interface ResolvedRedisCacheOptions {
 
 /** Checks the options and fills in what was left out; those of the format and of errors are left to others. */
 export function resolveRedisCacheOptions(options: RedisCacheOptions): ResolvedRedisCacheOptions {
-  checkOptionNames('RedisCache', options, OPTION_NAMES)
+  checkOptionNames('RedisCache', options, OPTION_NAMES, ALIASES)
   const {
     defaultTtl = 300,
     valuePrefix = 'relaycache:',

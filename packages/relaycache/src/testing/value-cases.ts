@@ -66,6 +66,14 @@ export const valueCases: readonly OpenCase[] = [
     },
   ],
   [
+    'it hands out what it is given to store without a capture, to each caller its own',
+    async (backend) => {
+      const shared = await backend.store(undefined, { items: [1] }, 60_000)
+      const values = [shared.own, shared.copy(), shared.copy()] as { items: number[] }[]
+      deepStrictEqual(values, [{ items: [1] }, { items: [1] }, { items: [1] }])
+    },
+  ],
+  [
     'it hands out values that it cannot store, and says so',
     async (_, create) => {
       const errors: RelayCacheError[] = []
