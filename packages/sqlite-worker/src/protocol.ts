@@ -197,8 +197,6 @@ export interface ThreadConfig {
   readonly slowMs: number
   /** Shared memory of {@link Shared}. */
   readonly shared: SharedArrayBuffer
-  /** Whether the thread may look for messages where it could sleep. */
-  readonly maySpin: boolean
 }
 
 /** Layout of the memory that both threads see, in 32-bit integers. */
@@ -211,7 +209,9 @@ export const Shared = {
   messagesSent: 33,
   /** 1 once the thread is to end as soon as it can. */
   stop: 34,
-  length: 35,
+  /** Whether the thread may look for messages where it could sleep. */
+  looks: 35,
+  length: 36,
 } as const
 
 /** How long a thread looks for a message before it sleeps, where they follow each other within {@link SOON_MS}. */

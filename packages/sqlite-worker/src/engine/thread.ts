@@ -11,15 +11,16 @@ import {
   type ThreadConfig,
   type ToWorker,
 } from '../protocol.ts'
+import { contention } from './contention.ts'
 import { elapsed } from './elapsed.ts'
 import { encodeBatch, type BatchTraits } from './encode.ts'
 import type { Operation, Settle } from './operation.ts'
-import { MAY_SPIN, ReplyWatch } from './reply-watch.ts'
+import { ReplyWatch } from './reply-watch.ts'
 import { Results, type SentBatch } from './results.ts'
 import { StatementIds } from './statement-ids.ts'
 
 /** Which thread to start. */
-export interface ThreadInit extends Omit<ThreadConfig, 'shared' | 'maySpin'> {
+export interface ThreadInit extends Omit<ThreadConfig, 'shared'> {
   readonly workerUrl: URL
   readonly int64: Int64Mode
 }
@@ -70,7 +71,7 @@ export class Thread {
     // loading the addon only in threads that end crashes the process (https://github.com/WiseLibs/better-sqlite3/issues/1476)
     if (!addonLoaded) new Database(':memory:').close()
     addonLoaded = true
-    const workerData: ThreadConfig = { ...config, shared: this.#memory.buffer, maySpin: MAY_SPIN }
+    const workerData: ThreadConfig = { ...config, shared: this.#memory.buffer }
     const worker = new Worker(workerUrl, { workerData })
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error) => this.#die(error))
@@ -104,8 +105,10 @@ export class Thread {
     if (this.#underWay.length === 0) this.hold(true)
     const sentAt = performance.now()
     this.#underWay.push({ number, operations, codes, forget, answered: 0, sentAt })
+    const looks = contention.allowsLooking(sentAt)
+    Atomics.store(this.#memory, Shared.looks, looks ? 1 : 0)
     this.post(message)
-    this.#watch.sent(sentAt)
+    if (looks) this.#watch.sent(sentAt)
   }
 
   post(message: ToWorker): void {
