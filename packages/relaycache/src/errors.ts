@@ -64,7 +64,8 @@ export class InvalidationUnconfirmedError extends RelayCacheError {
 
 /**
  * The `cause` of an {@link InvalidationUnconfirmedError}: the master has executed the invalidation, but within
- * `invalidateDeadline` fewer replicas than `waitReplicas` said that they have, or the connection was lost meanwhile.
+ * `invalidateDeadline` fewer replicas than `waitReplicas` said that they have, or meanwhile the connection was lost, or it
+ * became a replica itself.
  */
 export class ReplicasBehindError extends RelayCacheError {
   readonly name = 'ReplicasBehindError' as const

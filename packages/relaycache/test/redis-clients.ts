@@ -10,6 +10,7 @@ export type ClientOptions = Pick<
   | 'autoResendUnfulfilledCommands'
   | 'username'
   | 'password'
+  | 'commandTimeout'
 >
 
 /** A connected client that fails at once while Redis is away, as the README asks for. */

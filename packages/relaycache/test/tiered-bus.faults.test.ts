@@ -1,11 +1,11 @@
 import { setTimeout as elapse } from 'node:timers/promises'
 import { describeWith, eventually, startRedisCluster, startTcpProxy } from '@outrider/test-kit'
-import { Cluster, type Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
 import { expect, it } from 'vitest'
 import { cache, invalidate, InvalidationUnconfirmedError } from '../src/index.ts'
 import { RedisCache, TieredCache, type RedisClient } from '../src/redis/index.ts'
 import { connectCluster } from './redis-clients.ts'
-import { isLocal, openBus, untilTrusted, type BusOptions } from './trusted.ts'
+import { block, isLocal, openBus, splitting, untilTrusted, type BusOptions } from './trusted.ts'
 import { useRedisForEach } from './use-redis.ts'
 
 const LEASE = '500ms'
@@ -157,7 +157,11 @@ describeWith('redis', "TieredCache with mode 'bus' when Redis fails", () => {
 
   it('listens only as long as it is used, and anew when it is used again', async () => {
     const { backend, getBook } = await openHere(await server.open())
-    const channels = async () => server.client.pubsub('CHANNELS', '*:bus*')
+    const channels = async () => {
+      // Monitoring is no use.
+      await backend.stats()
+      return server.client.pubsub('CHANNELS', '*:bus*')
+    }
     expect(await channels()).toHaveLength(2)
     await eventually(async () => expect(await channels()).toEqual([]), { timeoutMs: 19_000 })
     await untilTrusted(backend)
@@ -178,25 +182,68 @@ describeWith('redis', "TieredCache with mode 'bus' when Redis fails", () => {
     expect(await backend.get('a')).toEqual({ hit: true, value: 1 })
     expect(await isLocal(backend, 'a')).toBe(false)
   })
-})
 
-/** Keeps the event loop busy. */
-function block(ms: number): void {
-  const until = performance.now() + ms
-  while (performance.now() < until);
-}
-
-/** A client that listens over other connections than it sends over. */
-function splitting(client: Redis, listening: Redis): Redis {
-  return new Proxy(client, {
-    get(target, property) {
-      const member: unknown = Reflect.get(property === 'duplicate' ? listening : target, property)
-      return typeof member === 'function'
-        ? member.bind(property === 'duplicate' ? listening : target)
-        : member
-    },
+  it('gives one frozen copy to all, whether it is trusted or confirmed', async () => {
+    await server.client.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', '+@all', 'resetchannels')
+    const mute = await server.open({ username: 'mute', password: 'any' })
+    const l2 = new RedisCache(mute, { deadline: '10s', onError: () => undefined })
+    const confirming = new TieredCache({ mode: 'bus', l2 })
+    await confirming.set('a', { title: 'Dune' })
+    const first = await confirming.get('a')
+    for (let time = 0; time < 2; time += 1) expect((await confirming.get('a')).value).toBe(first.value)
+    const trusting = await openBus(await server.open())
+    const read = await trusting.get('a')
+    await server.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await eventually(async () => !(await trusting.stats()).trusted)
+    await untilTrusted(trusting)
+    for (let time = 0; time < 2; time += 1) expect((await trusting.get('a')).value).toBe(read.value)
+    expect(await isLocal(trusting, 'a')).toBe(true)
   })
-}
+
+  it('asks Redis each time when it may hear its heartbeats only, and says so once', async () => {
+    const channels = ['resetchannels', '&relaycache:meta:bus:*']
+    await server.client.call('ACL', 'SETUSER', 'app', 'on', 'nopass', '~*', '+@all', ...channels)
+    const errors: string[] = []
+    const onError = (error: Error) => void errors.push(error.message)
+    const client = await server.open({ username: 'app', password: 'any' })
+    const l2 = new RedisCache(client, { deadline: '10s', onError })
+    const backend = new TieredCache({ mode: 'bus', l1Lease: '100ms', l2 })
+    await backend.set('a', 1, { tags: ['x'] })
+    await eventually(() => errors.includes('Redis failed at subscribe'))
+    await server.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await elapse(LEASE_MS)
+    expect(await backend.get('a')).toEqual({ hit: true, value: 1 })
+    expect(await isLocal(backend, 'a')).toBe(false)
+    await (await openElsewhere()).invalidateTags(['x'])
+    expect(await backend.get('a')).toEqual({ hit: false })
+    expect(errors.toSorted()).toEqual(['Redis failed at publish', 'Redis failed at subscribe'])
+  })
+
+  it('hears that a writer could not tell of what it stored in place of something', async () => {
+    await server.client.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', '+@all', 'resetchannels')
+    const errors: string[] = []
+    const onError = (error: Error) => void errors.push(error.message)
+    const mute = await server.open({ username: 'mute', password: 'any' })
+    const writer = new RedisCache(mute, { deadline: '10s', onError })
+    const get = cache({ ttl: 60, backend: writer }, async function get() {
+      return 1
+    })
+    const led = cache(
+      { ttl: '50ms', grace: '1m', distributedSingleflight: true, backend: writer },
+      async function led() {
+        return 1
+      },
+    )
+    for (const compute of [get, led]) await compute()
+    expect(errors).toEqual([])
+    await get.refresh()
+    expect(errors.splice(0)).toEqual(['Redis failed at publish'])
+    await eventually(async () => (await led.lookup()).status === 'miss')
+    expect(errors.splice(0)).toEqual(['Redis failed at publish'])
+    expect(await writer.set('a', 1)).toBe(true)
+    expect(errors).toEqual(['Redis failed at publish'])
+  })
+})
 
 describeWith('redis', "TieredCache with mode 'bus' on a Cluster that fails", () => {
   it(

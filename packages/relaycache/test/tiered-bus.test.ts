@@ -200,21 +200,74 @@ describeWith('redis', "TieredCache with mode 'bus'", () => {
     expect(await here()).toBe(2)
   })
 
+  /** Resolves when Redis has the value for less than that. */
+  async function untilLeft(key: string, ms: number): Promise<void> {
+    await eventually(async () => (await secondClient.pttl(`relaycache:{${key}}`)) < ms)
+  }
+
   it('serves a value no longer than Redis has it, whoever stored it', async () => {
     const backend = await openBus(client)
     const other = new RedisCache(secondClient, { deadline: '10s' })
-    await other.set('theirs', 1, { ttl: '300ms' })
-    await backend.set('ours', 1, { ttl: '300ms' })
+    await other.set('theirs', 1, { ttl: '600ms' })
+    await backend.set('ours', 1, { ttl: '600ms' })
+    await untilLeft('theirs', 300)
     for (const key of ['theirs', 'ours']) {
       await backend.get(key)
       expect(await isLocal(backend, key)).toBe(true)
     }
     // Redis would have told nobody.
-    await eventually(async () => (await client.exists('relaycache:{theirs}', 'relaycache:{ours}')) === 0)
     for (const key of ['theirs', 'ours']) {
-      await eventually(async () => !(await isLocal(backend, key)))
+      await untilLeft(key, 0)
+      expect(await isLocal(backend, key)).toBe(false)
       expect(await backend.get(key)).toEqual({ hit: false })
     }
+  })
+
+  it('serves a value no longer than Redis has it, whatever was there when it asked for the ttl', async () => {
+    const backend = await openBus(client)
+    const other = new RedisCache(secondClient, { deadline: '10s' })
+    /** Redis executes it between the two commands of a lookup. */
+    const beforeNextRead = (action: () => Promise<unknown>) => {
+      const mget = client.mgetBuffer.bind(client)
+      client.mgetBuffer = (async (keys: string[]) => {
+        client.mgetBuffer = mget
+        await action()
+        return mget(keys)
+      }) as typeof mget
+    }
+    const go = latch()
+    const compute = cache({ ttl: '1h', negativeTtl: '600ms', key: 'compute', backend: other }, async () => {
+      await go.opened
+      return null
+    })
+    const computing = compute()
+    await eventually(async () => (await client.exists('relaycache:{compute()}')) === 1)
+    await other.set('set()', 'old', { ttl: '1h' })
+    await untilHeard(backend, other)
+    const changes: Record<string, () => Promise<unknown>> = {
+      'set()': () => other.set('set()', 'new', { ttl: '600ms' }),
+      'compute()': () => {
+        go.open()
+        return computing
+      },
+    }
+    for (const [key, change] of Object.entries(changes)) {
+      beforeNextRead(async () => {
+        await change()
+        await untilLeft(key, 300)
+      })
+      expect((await backend.get(key)).hit).toBe(true)
+      expect(await isLocal(backend, key)).toBe(true)
+      await untilLeft(key, 0)
+      expect(await isLocal(backend, key)).toBe(false)
+    }
+  })
+
+  it('gives the same for a value of its memory as for one of Redis', async () => {
+    const { here, backend } = await openTwo({ grace: '1m' })
+    expect(await here.peek()).toEqual({ hit: true, value: 1 })
+    expect(await backend.get(here.keyOf())).toEqual({ hit: true, value: 1 })
+    expect(await isLocal(backend, here.keyOf())).toBe(true)
   })
 
   it('gives a value past its ttl as stale, and not as a hit', async () => {
@@ -293,6 +346,16 @@ describeWith('redis', "TieredCache with mode 'bus'", () => {
     expect(await isLocal(backend, here.keyOf())).toBe(true)
   })
 
+  it('trusts soon, also after a lost connection, however long the lease is', async () => {
+    // It is not ready at the first lookup.
+    const lazy = client.duplicate({ lazyConnect: true })
+    const backend = await openBus(lazy, { l1Lease: '1h' })
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await eventually(async () => !(await backend.stats()).trusted)
+    await untilTrusted(backend)
+    lazy.disconnect()
+  })
+
   it('is told of values that were set by others with another prefix of values, and is not confused', async () => {
     const { here, backend } = await openTwo()
     const shared = { valuePrefix: 'other:', metaPrefix: 'relaycache:meta:', deadline: '10s' } as const
@@ -302,6 +365,38 @@ describeWith('redis', "TieredCache with mode 'bus'", () => {
     await untilHeard(backend, new RedisCache(secondClient, { deadline: '10s' }))
     expect(await isLocal(backend, here.keyOf())).toBe(true)
     await invalidate({ tags: ['books'], backend: other })
+    await eventually(async () => !(await isLocal(backend, here.keyOf())))
+  })
+
+  it('hears of a cache that has the same tags by another prefix of its client', async () => {
+    const prefixed = await server.open({ keyPrefix: 'app:' })
+    const one = await openBus(prefixed, { valuePrefix: 'one:', metaPrefix: 'm:' })
+    const other = await openBus(secondClient, { valuePrefix: 'other:', metaPrefix: 'app:m:' })
+    const pairs = [
+      [one, other],
+      [other, one],
+    ] as const
+    for (const [here, there] of pairs) {
+      await here.set('a', 1, { tags: ['x'] })
+      expect(await isLocal(here, 'a')).toBe(true)
+      await there.invalidateTags(['x'])
+      await eventually(async () => !(await isLocal(here, 'a')))
+    }
+  })
+
+  it('heeds also what it announced itself, which Redis may have executed later', async () => {
+    const { here, backend } = await openTwo()
+    const heard: string[] = []
+    secondClient.on('message', (_, message) => heard.push(message))
+    await secondClient.subscribe('relaycache:meta:bus')
+    await invalidate({ tags: ['books'], soft: true, backend })
+    await eventually(async () => expect(heard).toHaveLength(1))
+    await here()
+    await eventually(async () => {
+      await here()
+      return isLocal(backend, here.keyOf())
+    })
+    await client.publish('relaycache:meta:bus', heard[0] ?? '')
     await eventually(async () => !(await isLocal(backend, here.keyOf())))
   })
 

@@ -1,7 +1,14 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describeWith, eventually, startRedis, startRedisCluster, type TestRedis } from '@outrider/test-kit'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { cache, InMemoryCache, invalidate, type RelayCacheError } from '../src/index.ts'
+import {
+  cache,
+  InMemoryCache,
+  invalidate,
+  type DiagnosticEvents,
+  type RelayCacheError,
+} from '../src/index.ts'
 import {
   jsonSerializer,
   RedisCache,
@@ -254,12 +261,28 @@ describeWith('redis', 'TieredCache', () => {
     expect((await l1.stats()).totalKeys).toBe(2)
   })
 
-  it('frees its L1 when it is cleared', async () => {
+  it('frees its L1 when it is cleared, and tells that once', async () => {
+    const events: DiagnosticEvents['relaycache:invalidate'][] = []
+    const listen = (event: unknown) => void events.push(event as DiagnosticEvents['relaycache:invalidate'])
     const backend = tiered(client)
     await backend.set('a', 1)
     expect((await backend.stats()).l1.totalKeys).toBe(1)
+    subscribe('relaycache:invalidate', listen)
     await backend.clear()
+    unsubscribe('relaycache:invalidate', listen)
     expect((await backend.stats()).l1.totalKeys).toBe(0)
+    expect(events).toEqual([{ backend, operation: 'clear', tags: [] }])
+  })
+
+  it('neither counts nor keeps what is looked at for statistics', async () => {
+    const other = new RedisCache(secondClient)
+    for (const key of ['a', 'b', 'c']) await other.set(key, key)
+    for (const mode of ['validate', 'bus'] as const) {
+      const backend = new TieredCache({ mode, l2: new RedisCache(client, { deadline: '10s' }) })
+      await backend.get('a')
+      expect(await backend.stats()).toMatchObject({ totalKeys: 3, activeKeys: 3 })
+      expect((await backend.stats()).l1).toMatchObject({ hits: 0, misses: 1, totalKeys: 1 })
+    }
   })
 
   it('is not confused by other values in its L1', async () => {

@@ -34,7 +34,7 @@ it('once they are let run again, they look again, and rest no longer than at fir
   expect(refusals(contention, 5000, 9000)).toEqual([])
   isContended = true
   const [first = 0] = refusals(contention, 9000, 9030)
-  expect(refusals(contention, 9030, 9115).at(-1)).toBe(first + 99)
+  expect(refusals(contention, 9030, 9105).at(-1)).toBe(first + 99)
 })
 
 it('on a single core no thread looks', () => {

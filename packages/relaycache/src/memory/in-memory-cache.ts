@@ -22,7 +22,7 @@ import { resolveSetOptions, type SetOptions } from '../set-options.ts'
 import { storable } from '../storable.ts'
 import { distinctTags } from '../tags.ts'
 import { Clock } from './clock.ts'
-import { clone, isolate, type Isolated, type Isolation } from './isolation.ts'
+import { isolate, read, type Isolated, type Isolation } from './isolation.ts'
 import { sizeOf } from './size.ts'
 import { areAlive, areServable, TagTokens, type Token } from './tag-tokens.ts'
 
@@ -63,15 +63,26 @@ export interface InMemoryCacheStats extends CacheStats {
   readonly approximate: false
 }
 
+/** What a backend that is built on the memory notes of a value goes with it, and is not isolated. */
+interface Noted extends Isolated {
+  note: unknown
+}
+
 /** Doubles as the hit that `read` answers, which spares an object on every hit. */
-interface Entry extends Isolated {
+interface Entry extends Noted {
   readonly hit: true
   readonly tokens: readonly Token[]
   /** Only of a value that is kept beyond its ttl, or refreshed before it is over. */
   readonly timing: Timing | undefined
 }
 
-/** Takes values out at once and without an event: for a backend that is built on the memory, and tells by itself. */
+/** A value as it is held, if it is fresh. */
+export let heldIn: (memory: InMemoryCache, key: string) => Noted | undefined
+
+/** Takes all values out without an event: for a backend that is built on the memory, and tells by itself. */
+export let empty: (memory: InMemoryCache) => void
+
+/** Takes values out at once and without an event. */
 export let drop: (
   memory: InMemoryCache,
   dropped: { readonly keys: readonly string[]; readonly tags: readonly string[] },
@@ -95,6 +106,11 @@ interface MemoryCapture extends Capture {
  */
 export class InMemoryCache implements CacheBackend {
   static {
+    heldIn = (memory, key) => memory.#find(key)
+    empty = (memory) => {
+      memory.#entries.clear()
+      memory.#captures.clear()
+    }
     drop = (memory, { keys, tags }) => {
       for (const key of keys) memory.#entries.delete(key)
       memory.#tokens.kill(tags)
@@ -184,10 +200,7 @@ export class InMemoryCache implements CacheBackend {
   }
 
   async clear(): Promise<void> {
-    await publishInvalidation({ backend: this, operation: 'clear', tags: [] }, () => {
-      this.#entries.clear()
-      this.#captures.clear()
-    })
+    await publishInvalidation({ backend: this, operation: 'clear', tags: [] }, () => empty(this))
   }
 
   async invalidateTags(tags: readonly string[], { soft = false }: InvalidateTagsOptions = {}): Promise<void> {
@@ -290,6 +303,7 @@ export class InMemoryCache implements CacheBackend {
         ...held,
         tokens,
         timing: timing && { freshUntil: this.#clock.now() + ttlMs, computeMs: timing.computeMs },
+        note: undefined,
       }
       // A value that is too large is not disposed of when it is turned away.
       capture.tokens = tokens
@@ -313,8 +327,4 @@ function bytesOf({ value, tokens }: Entry, key: string): number {
   let bytes = ENTRY_BYTES + sizeOf(value) + sizeOf(key)
   for (const { tag } of tokens) bytes += TOKEN_BYTES + sizeOf(tag)
   return bytes
-}
-
-function read(held: Isolated): unknown {
-  return held.copyOnRead ? clone(held.value) : held.value
 }

@@ -24,8 +24,13 @@ export function isolate(value: unknown, isolation: Isolation): Isolated {
   return { value: clone(value), copyOnRead: true }
 }
 
+/** The value for one reader. */
+export function read({ value, copyOnRead }: Isolated): unknown {
+  return copyOnRead ? clone(value) : value
+}
+
 /** A deep copy of plain data. @throws {UnsupportedValueError} when it is not plain data */
-export function clone(value: unknown): unknown {
+function clone(value: unknown): unknown {
   return visit(value, cloning)
 }
 

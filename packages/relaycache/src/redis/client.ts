@@ -4,30 +4,27 @@ export interface RedisNode {
   scan(cursor: string, countToken: 'COUNT', count: number): Promise<[cursor: string, keys: string[]]>
 }
 
-/** One server, for asking how far its replicas are. */
-export interface ReplicatingNode {
-  /** The socket, another one after each reconnect. A Cluster has none. */
-  readonly stream?: { unref(): unknown }
-  info(section: 'replication'): Promise<string>
-  wait(replicas: number, timeoutMs: number): Promise<number>
-}
-
 /** The part of an ioredis client that listens to channels. */
 export interface SubscribingClient {
-  /** The socket of a `Redis`. */
+  readonly status: string
+  /** The socket of a `Redis`, another one after each reconnect. */
   readonly stream?: { unref(): unknown }
-  subscribe(...channels: string[]): Promise<unknown>
+  subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   on(event: 'message', listener: (channel: string, message: string) => void): unknown
   on(event: 'connect' | 'ready' | 'close' | 'end' | 'error', listener: () => void): unknown
   off(event: 'message', listener: (channel: string, message: string) => void): unknown
-  off(event: 'end', listener: () => void): unknown
+  off(event: 'ready' | 'end', listener: () => void): unknown
   disconnect(reconnect?: boolean): void
 }
 
+/** A further connection to the same server. */
+export interface DuplicateClient extends SubscribingClient {
+  wait(replicas: number, timeoutMs: number): Promise<number>
+}
+
 /** What {@link RedisCache} uses of an ioredis `Redis` or `Cluster`. The client stays the caller's: it is never closed. */
-export interface RedisClient extends RedisNode, ReplicatingNode, SubscribingClient {
-  readonly status: string
+export interface RedisClient extends RedisNode, SubscribingClient {
   readonly isCluster: boolean
   readonly options: RedisClientOptions
   connect(): Promise<unknown>
@@ -39,8 +36,9 @@ export interface RedisClient extends RedisNode, ReplicatingNode, SubscribingClie
   pttl(key: string): Promise<number>
   publish(channel: string, message: string): Promise<number>
   eval(script: string, keyCount: number, ...keysAndArgs: (string | number | Buffer)[]): Promise<unknown>
-  /** For a connection that only listens. A Cluster listens by itself. */
-  duplicate(options?: object): SubscribingClient
+  info(section: 'replication'): Promise<string>
+  /** For a connection that listens, or may be blocked. A Cluster listens by itself. */
+  duplicate(options?: object): DuplicateClient
   /** A Cluster has nodes, each a client. */
   nodes?(role: 'master'): RedisClient[]
   /** Asks one node of a Cluster. */

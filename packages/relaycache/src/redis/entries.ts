@@ -125,7 +125,7 @@ export class Entries {
     const { tags, dependencies } = tagged
     this.#removals.check([valueKeys[0], ...dependencies.map(({ name }) => name)])
     if (this.#tokens.areOutdated(dependencies)) return undefined
-    const stamp = newStamp(timing && { freshMs: ttlMs, computeMs: timing.computeMs })
+    const stamp = newStamp(lifeMs, timing && { freshMs: ttlMs, computeMs: timing.computeMs })
     const header = headerOf(
       tags,
       dependencies.map((dependency) => dependency.token),
@@ -139,8 +139,8 @@ export class Entries {
       // Of a value that Redis lost others may have a copy, which this one is to take the place of.
       tellAlways: capture.seenStamp === undefined,
     }
-    const since = capture.since && { ...capture.since, expiresAt: performance.now() + lifeMs }
-    const stored = await this.#gate
+    const since = capture.since && { ...capture.since, sentAt: performance.now(), goneAt: Infinity }
+    const untold = await this.#gate
       .run('store', () =>
         lock
           ? storeAndEndLock(this.#client, valueKeys, { ...value, lock: lock.key })
@@ -152,7 +152,8 @@ export class Entries {
         throw error
       })
     lock?.ended()
-    if (!stored) return undefined
+    if (untold === undefined) return undefined
+    if (untold !== '') this.#announcements.failed(untold)
     const held = (): Held => ({ stamp, dependencies, value: copy() })
     const shared = this.#local && keptIn(this.#local, name, { held, since })
     this.#local?.stored(name, stamp)

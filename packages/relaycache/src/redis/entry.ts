@@ -7,22 +7,28 @@ import { TOKEN_LENGTH } from './scripts.ts'
  * What a value key holds: the key's own token, a stamp, a header with the tokens of the entry's tags, a line feed, and
  * the encoded value. A key whose first value is still being computed holds its token only.
  */
-const VERSION = 'R1'
+const VERSION = 'R2'
 
 /**
  * The stamp is random and made for each `store`, so that two blobs with the same one are the same but for their token.
  * It tells a process that already has the value that it need not read it again. The token cannot tell that: a value
  * and the one that a refresh stores in its place have the same. The stamp also tells until when the value is fresh; all
  * zeros are for a value that is fresh as long as Redis has it. The clocks of writers and readers may differ: then a
- * value becomes stale sooner or later by as much. No clock has a say in what is invalidated.
+ * value becomes stale sooner or later by as much. No clock has a say in what is invalidated, nor in how long Redis has the
+ * value: that is in the stamp as a number of milliseconds from the `store` on.
  */
 const RANDOM_LENGTH = 12
 
-/** In base 36: the milliseconds of `Date.now()` at the end of the ttl, and those that the function took. */
+/**
+ * In base 36: the milliseconds of `Date.now()` at the end of the ttl, those that the function took, and those for which
+ * Redis has the value.
+ */
 const FRESH_UNTIL_LENGTH = 9
 const COMPUTE_LENGTH = 6
+const LIFE_LENGTH = 7
 const NEVER = '0'.repeat(FRESH_UNTIL_LENGTH)
-const STAMP_LENGTH: number = RANDOM_LENGTH + FRESH_UNTIL_LENGTH + COMPUTE_LENGTH
+const LIFE_START: number = RANDOM_LENGTH + FRESH_UNTIL_LENGTH + COMPUTE_LENGTH
+const STAMP_LENGTH: number = LIFE_START + LIFE_LENGTH
 
 /** Where the stamp stands in a blob, as `GETRANGE` takes it: both ends belong to it. */
 export const STAMP_RANGE: readonly [first: number, last: number] = [
@@ -32,13 +38,17 @@ export const STAMP_RANGE: readonly [first: number, last: number] = [
 
 const HEADER_START: number = TOKEN_LENGTH + STAMP_LENGTH
 
-/** A stamp for a value stored now. It is fresh for `freshMs`, or as long as Redis has it. */
-export function newStamp(timing?: { readonly freshMs: number; readonly computeMs: number }): string {
+/** A stamp for a value stored now, which Redis has for `lifeMs`. It is fresh for `freshMs`, or as long as Redis has it. */
+export function newStamp(
+  lifeMs: number,
+  timing?: { readonly freshMs: number; readonly computeMs: number },
+): string {
   const freshUntil = timing ? Date.now() + timing.freshMs : 0
   return (
     randomBytes(9).toString('base64url') +
     fixed(freshUntil, FRESH_UNTIL_LENGTH) +
-    fixed(timing?.computeMs ?? 0, COMPUTE_LENGTH)
+    fixed(timing?.computeMs ?? 0, COMPUTE_LENGTH) +
+    fixed(lifeMs, LIFE_LENGTH)
   )
 }
 
@@ -53,8 +63,13 @@ export function timingIn(stamp: string): Timing | undefined {
   const end = RANDOM_LENGTH + FRESH_UNTIL_LENGTH
   const freshUntil = Number.parseInt(stamp.slice(RANDOM_LENGTH, end), 36)
   if (!(freshUntil > 0)) return undefined
-  const computeMs = Number.parseInt(stamp.slice(end), 36)
+  const computeMs = Number.parseInt(stamp.slice(end, LIFE_START), 36)
   return { freshUntil: performance.now() + freshUntil - Date.now(), computeMs }
+}
+
+/** For how many milliseconds Redis has a value with this stamp, from when it was stored. */
+export function lifeIn(stamp: string): number {
+  return Number.parseInt(stamp.slice(LIFE_START), 36)
 }
 
 /** Whether a value of this timing is not stale yet. */

@@ -25,8 +25,13 @@ export interface Moment {
   readonly order: number
   /** Of unbroken listening; 0 when there was none. */
   readonly session: number
-  /** When the value is gone from Redis, as a moment of `performance.now()`; `-Infinity` while that is not known. */
-  readonly expiresAt: number
+  /** A moment of `performance.now()`: what Redis was asked after it gives the state of after it. */
+  readonly sentAt: number
+  /**
+   * When that is gone from Redis which the key held as its ttl was asked for, which was before its value was: `-Infinity`
+   * while that is not known, `Infinity` for nothing. If another value is read, that was stored after `sentAt`.
+   */
+  readonly goneAt: number
 }
 
 /**
@@ -46,6 +51,8 @@ export interface LocalValues {
   keep(name: string, held: Held, since: Moment | undefined): Shared | undefined
   /** Told whether Redis still holds what was found. */
   checked(isCurrent: boolean): void
+  /** Told that Redis still holds what was found, as of the moment. */
+  confirmed(name: string, held: Held, since: Moment): void
   /** Told of keys of which something else may be in Redis than before. */
   forget(names: readonly string[]): void
   /** Told that a value was stored in Redis, after it was kept if that was possible. */

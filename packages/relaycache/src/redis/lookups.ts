@@ -76,7 +76,7 @@ export class Lookups {
     if (isCurrent) {
       const timing = timingIn(held.stamp)
       if (isFresh(timing)) {
-        if (since) local.keep(name, held, since)
+        if (since) local.confirmed(name, held, since)
         return { hit: true, value: held.value, timing }
       }
     }

@@ -71,6 +71,8 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   readonly #keys: KeySpace
   readonly #gate: Gate
   readonly #lookups: Lookups
+  /** What Redis holds, whatever there is in this process. */
+  readonly #remote: Lookups
   readonly #entries: Entries
   readonly #removals: Removals
   readonly #singleflight: Singleflight
@@ -98,17 +100,18 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
       gate: this.#gate,
       deadlineMs: resolved.invalidateDeadlineMs,
     })
-    const announcements = new Announcements(client, metaPrefix)
+    const announcements = new Announcements(client, { metaPrefix, report: this.#report })
     this.#removals = new Removals(client, {
       keys: this.#keys,
       gate: this.#gate,
       replicas,
       announcements,
       forget: (names) => this.#local?.forget(names),
-      report: this.#report,
     })
     const reader = new KeyReader(client, { gate: this.#gate, removals: this.#removals })
-    this.#lookups = new Lookups({ keys: this.#keys, reader, format: this.#format })
+    const stored = { keys: this.#keys, reader, format: this.#format }
+    this.#lookups = new Lookups(stored)
+    this.#remote = new Lookups(stored)
     this.#entries = new Entries(client, {
       keys: this.#keys,
       gate: this.#gate,
@@ -179,7 +182,8 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
 
   /** Counts by SCAN over a sample, so the key counts are estimates. They are `null` while Redis does not answer. */
   async stats(): Promise<RedisCacheStats> {
-    const isActive = (key: string): Promise<boolean> => this.has(key)
+    const isActive = async (key: string): Promise<boolean> =>
+      (await attempt(() => this.#remote.find(key, [])))?.hit ?? false
     const counts = await attempt(() => countKeys(this.client, this.#keys, { gate: this.#gate, isActive }))
     return {
       ...(counts ?? { totalKeys: null, activeKeys: null, expiredKeys: null, totalTags: null }),
@@ -190,7 +194,8 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   peek(key: string, tags: () => readonly string[], allowStale = false): MaybePromise<Lookup> {
-    return this.#local?.trusted(key) ?? this.#peek(key, tags, allowStale)
+    const trusted = this.#local?.trusted(key)
+    return trusted ? { hit: true, value: trusted.value } : this.#peek(key, tags, allowStale)
   }
 
   read(key: string, tags: () => readonly string[], ttlMs: number, openTags = false): MaybePromise<Read> {

@@ -1,5 +1,4 @@
 import { BackendError, InvalidationUnconfirmedError, type InvalidatingOperation } from '../errors.ts'
-import type { OnError } from '../reporter.ts'
 import type { Announcements } from './announcements.ts'
 import type { RedisClient } from './client.ts'
 import type { Gate } from './gate.ts'
@@ -19,7 +18,6 @@ interface RemovalsOptions {
   readonly announcements: Announcements
   /** Called with keys before they are deleted or softly invalidated, and once more after, whether that is confirmed or not. */
   readonly forget: (names: readonly string[]) => void
-  readonly report: OnError
 }
 
 /**
@@ -35,21 +33,19 @@ export class Removals {
   readonly #replicas: Replicas
   readonly #announcements: Announcements
   readonly #forget: RemovalsOptions['forget']
-  readonly #report: OnError
   /** Each unconfirmed key with the number of its latest failure. */
   readonly #unconfirmed = new Map<string, number>()
   #failures = 0
   #retrying = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(client: RedisClient, { keys, gate, replicas, announcements, forget, report }: RemovalsOptions) {
+  constructor(client: RedisClient, { keys, gate, replicas, announcements, forget }: RemovalsOptions) {
     this.#client = client
     this.#keys = keys
     this.#gate = gate
     this.#replicas = replicas
     this.#announcements = announcements
     this.#forget = forget
-    this.#report = report
   }
 
   /** Deletes the keys of tags. @throws {InvalidationUnconfirmedError} unless Redis confirmed */
@@ -177,6 +173,6 @@ export class Removals {
   }
 
   #told(failure: string | undefined): void {
-    if (failure !== undefined) this.#report(new BackendError('publish', { cause: failure }))
+    if (failure !== undefined) this.#announcements.failed(failure)
   }
 }

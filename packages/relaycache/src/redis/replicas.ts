@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ReplicasBehindError } from '../errors.ts'
 import { describe } from '../options.ts'
-import type { RedisClient, ReplicatingNode } from './client.ts'
-import type { Gate } from './gate.ts'
+import type { DuplicateClient, RedisClient } from './client.ts'
+import { isReply, type Gate } from './gate.ts'
 
 const MAX_REPLICAS = 16
 
@@ -17,6 +17,14 @@ export function checkWaitReplicas(count: unknown): number {
   throw new RangeError(
     `Expected waitReplicas to be an integer from 0 to ${MAX_REPLICAS}, got ${describe(count)}`,
   )
+}
+
+/** A server as it was before a write. */
+interface Master {
+  readonly node: RedisClient
+  readonly stream: RedisClient['stream']
+  /** See {@link ReplicationStatus}; `undefined` also when the server did not tell. */
+  readonly history: string | undefined
 }
 
 /** Confirms writes: that the masters have executed them, and where asked for, so many replicas of each as well. */
@@ -42,62 +50,138 @@ export class Replicas {
    */
   async confirm(operation: string, write: () => Promise<unknown>): Promise<void> {
     const until = performance.now() + this.#deadlineMs
-    const connections = this.#wanted > 0 ? await this.#connections(operation) : undefined
-    await this.#gate.insist(operation, this.#deadlineMs, write)
-    if (!connections) return
-    const masters = mastersOf(this.#client)
+    const masters = await this.#gate.insist(operation, this.#deadlineMs, async () => {
+      const before = this.#wanted > 0 ? await Promise.all(nodesOf(this.#client).map(masterAt)) : []
+      await write()
+      return before
+    })
+    if (this.#wanted === 0) return
+    // A master that the client came to know meanwhile may have executed a part of it.
+    const known = new Set(masters.map(({ node }) => node))
+    if (nodesOf(this.#client).some((node) => !known.has(node))) throw this.#behind()
     await Promise.all(masters.map((master) => this.#follow(operation, master, until)))
-    // Another connection may lead to another server, whose replicas know nothing of the write.
-    const isSame = masters.every((master) => connections.get(master) === master.stream)
-    if (!isSame) throw new ReplicasBehindError(this.#wanted, 0)
   }
 
-  /** The connections that the next commands use. A client of a Cluster connects to a master with the first one. */
-  async #connections(operation: string): Promise<ReadonlyMap<ReplicatingNode, unknown>> {
-    const masters = mastersOf(this.#client)
-    const unused = masters.filter(({ stream }) => !stream)
-    await Promise.all(unused.map((master) => this.#status(operation, master, this.#deadlineMs)))
-    return new Map(masters.map((master) => [master, master.stream]))
-  }
-
-  /**
-   * Waits until enough replicas are where the master is now. A WAIT for all of that time would stop everybody who
-   * reads over the connection while a replica is away. A short one makes the replicas tell where they are, and what they
-   * told is in the status.
-   */
-  async #follow(operation: string, master: ReplicatingNode, until: number): Promise<void> {
-    const { offset } = await this.#status(operation, master, until - performance.now())
+  /** Waits until enough replicas are where the master is now. */
+  async #follow(operation: string, master: Master, until: number): Promise<void> {
+    const { offset } = await this.#status(operation, master, until)
     for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
-      master.wait(this.#wanted, 1).catch(() => undefined)
+      askForAcknowledgements(master.node)
       await pause(pauseMs)
-      const { replicaOffsets } = await this.#status(operation, master, until - performance.now())
+      const { replicaOffsets } = await this.#status(operation, master, until)
       const acknowledged = replicaOffsets.filter((reached) => reached >= offset).length
       if (acknowledged >= this.#wanted) return
-      if (performance.now() >= until) throw new ReplicasBehindError(this.#wanted, acknowledged)
+      if (performance.now() >= until) throw this.#behind(acknowledged)
     }
   }
 
-  #status(operation: string, master: ReplicatingNode, leftMs: number): Promise<ReplicationStatus> {
-    const deadlineMs = Math.max(leftMs, MIN_DEADLINE_MS)
-    return this.#gate.insist(operation, deadlineMs, async () => statusIn(await master.info('replication')))
+  /**
+   * The status of a master that is the same one as before the write. Another connection may lead to another server, and a
+   * server may have become a replica of another one: then its own replicas know nothing of the write.
+   */
+  async #status(
+    operation: string,
+    { node, stream, history }: Master,
+    until: number,
+  ): Promise<ReplicationStatus> {
+    if (node.status !== 'ready') throw this.#behind()
+    const leftMs = Math.max(until - performance.now(), MIN_DEADLINE_MS)
+    const status = await this.#gate.insist(operation, leftMs, () => statusOf(node))
+    if (node.stream !== stream || !history || status.history !== history) throw this.#behind()
+    return status
+  }
+
+  #behind(acknowledged = 0): ReplicasBehindError {
+    return new ReplicasBehindError(this.#wanted, acknowledged)
   }
 }
 
+function nodesOf(client: RedisClient): readonly RedisClient[] {
+  return client.nodes?.('master') ?? [client]
+}
+
+/** Never rejects: the write is sent even where this fails, and cannot be confirmed then. */
+async function masterAt(node: RedisClient): Promise<Master> {
+  const status = await statusOf(node).catch(() => undefined)
+  return { node, stream: node.stream, history: status?.history }
+}
+
 interface ReplicationStatus {
-  /** How far the master is in its stream of writes. */
+  /** Names the history of writes that the server makes; `undefined` when it is a replica. */
+  readonly history: string | undefined
+  /** How far the server is in it. */
   readonly offset: number
   /** How far each replica has said to be in it. */
   readonly replicaOffsets: readonly number[]
 }
 
-function statusIn(info: string): ReplicationStatus {
+async function statusOf(node: RedisClient): Promise<ReplicationStatus> {
+  const info = await node.info('replication')
   const replicas = info.matchAll(/^slave\d+:.*\bstate=online,offset=(\d+)/gm)
   return {
+    history: /^role:master\b/m.test(info) ? /^master_replid:(\w+)/m.exec(info)?.[1] : undefined,
     offset: Number(/^master_repl_offset:(\d+)/m.exec(info)?.[1] ?? Infinity),
     replicaOffsets: Array.from(replicas, ([, offset]) => Number(offset)),
   }
 }
 
-function mastersOf(client: RedisClient): readonly ReplicatingNode[] {
-  return client.nodes?.('master') ?? [client]
+/** The connection is made anew when it is next needed, instead of trying again and again meanwhile. */
+const OPTIONS = {
+  lazyConnect: false,
+  enableOfflineQueue: true,
+  retryStrategy: null,
+  commandTimeout: 1000,
+}
+
+/** With so many replicas to wait for, WAIT always asks. */
+const MORE_REPLICAS_THAN_THERE_ARE = 1_000_000
+
+/**
+ * Makes the replicas of a server say at once how far they are, which they otherwise do once a second. Only WAIT does that,
+ * and Redis may end one of 1 ms as late as with its next timer. So it is sent over a connection of its own, which is
+ * opened when it is first needed, closed with the client, and never keeps the process alive.
+ */
+class Asking {
+  readonly #node: RedisClient
+  #connection: DuplicateClient | undefined
+  #isUnderWay = false
+
+  constructor(node: RedisClient) {
+    this.#node = node
+    node.on('end', () => this.#connection?.disconnect())
+  }
+
+  /** Never fails: without it, an answer only comes later. */
+  ask(): void {
+    if (this.#isUnderWay || this.#node.status === 'end') return
+    this.#isUnderWay = true
+    const connection = (this.#connection ??= this.#connect())
+    connection
+      .wait(MORE_REPLICAS_THAN_THERE_ARE, 1)
+      .catch((error: unknown) => {
+        if (!isReply(error)) connection.disconnect()
+      })
+      .finally(() => {
+        this.#isUnderWay = false
+      })
+  }
+
+  #connect(): DuplicateClient {
+    const connection = this.#node.duplicate(OPTIONS)
+    // Whatever ails this connection, the client of the user meets it too and reports it.
+    connection.on('error', () => undefined)
+    connection.on('connect', () => connection.stream?.unref())
+    connection.on('end', () => {
+      this.#connection = undefined
+    })
+    return connection
+  }
+}
+
+const askings = new WeakMap<RedisClient, Asking>()
+
+function askForAcknowledgements(node: RedisClient): void {
+  let asking = askings.get(node)
+  if (!asking) askings.set(node, (asking = new Asking(node)))
+  asking.ask()
 }

@@ -86,21 +86,20 @@ return token`
 /**
  * Stores a value and tells those who may have an older one: whenever it takes the place of one, or is to (ARGV[6]), as one
  * that was evicted here may be held there. What is stored where nothing was is not told, so that a miss costs nobody
- * a message.
+ * a message. Gives '', or the reason if it could not be told.
  */
-const STORE = `${PRELUDE}
+const STORE = `${PRELUDE}${TELL}
 local function store(renewed)
   local replaces = ARGV[6] == '1' or redis.call('STRLEN', KEYS[1]) > ${TOKEN_LENGTH}
   redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
   if renewed then redis.call('DEL', renewed) end
-  if replaces then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
+  return replaces and tell(ARGV[4], ARGV[5]) or ''
 end`
 
 /** Stores a value behind its token, unless its key was deleted or renewed since that token was read. */
 const STORE_VALUE = `${STORE}
-if (tokenOf(KEYS[1]) or tokenOf(KEYS[2])) ~= ARGV[1] then return 0 end
-store(KEYS[2])
-return 1`
+if (tokenOf(KEYS[1]) or tokenOf(KEYS[2])) ~= ARGV[1] then return false end
+return store(KEYS[2])`
 
 /**
  * Takes a lock, or says why not: there is another value by now than the one that was seen, as its stamp tells; or for
@@ -130,12 +129,11 @@ return 1`
 const STORE_AND_END_LOCK = `${STORE}
 local lock = KEYS[#KEYS]
 local renewed = KEYS[3] and KEYS[2]
-if redis.call('GET', lock) ~= ARGV[7] then return 0 end
-local current = (tokenOf(KEYS[1]) or tokenOf(renewed)) == ARGV[1]
-if current then store(renewed) end
+if redis.call('GET', lock) ~= ARGV[7] then return false end
+local stored = (tokenOf(KEYS[1]) or tokenOf(renewed)) == ARGV[1] and store(renewed)
 redis.call('DEL', lock)
-redis.pcall('PUBLISH', ARGV[8], current and 'stored' or 'none')
-return current and 1 or 0`
+redis.pcall('PUBLISH', ARGV[8], stored and 'stored' or 'none')
+return stored`
 
 /** A lock in Redis: its key, which is also the channel where its end is told, and the secret of its holder. */
 export interface LockKey {
@@ -199,10 +197,13 @@ export interface StoredValue {
   readonly tellAlways: boolean
 }
 
-/** Whether the value was stored. */
-export async function storeValue(client: RedisClient, keys: ValueKeys, value: StoredValue): Promise<boolean> {
-  // A client with `stringNumbers` replies '1'.
-  return Number(await client.eval(STORE_VALUE, keys.length, ...keys, ...argumentsOf(value))) === 1
+/** Gives '' once the value is stored, or the reason if that could not be told; `undefined` when it is not stored. */
+export async function storeValue(
+  client: RedisClient,
+  keys: ValueKeys,
+  value: StoredValue,
+): Promise<string | undefined> {
+  return reasonIn(await client.eval(STORE_VALUE, keys.length, ...keys, ...argumentsOf(value)))
 }
 
 /** Like {@link storeValue}, but only while the lock is held, which ends with it. */
@@ -210,10 +211,10 @@ export async function storeAndEndLock(
   client: RedisClient,
   keys: ValueKeys,
   { lock: { name, secret }, ...value }: StoredValue & { lock: LockKey },
-): Promise<boolean> {
+): Promise<string | undefined> {
   const all = [...keys, name]
   const args = [...argumentsOf(value), secret, name]
-  return Number(await client.eval(STORE_AND_END_LOCK, all.length, ...all, ...args)) === 1
+  return reasonIn(await client.eval(STORE_AND_END_LOCK, all.length, ...all, ...args))
 }
 
 /** What a request for a lock gave; a number is for how many more milliseconds another one holds it. */

@@ -6,23 +6,30 @@ const IDLE_MS = 10_000
 const MAX_RETRY_MS = 2000
 
 /**
- * Commands wait for the connection: whoever listens has a time limit of its own. Nobody catches the error when ioredis
- * subscribes anew and the connection is lost meanwhile, which would end the process.
+ * For a connection that only listens, whatever the client of the user needs. It never rejects what nobody catches, as
+ * ioredis does when it subscribes anew by itself, and what it was sent is settled.
  */
 const OPTIONS = {
   lazyConnect: false,
   enableOfflineQueue: true,
   autoResubscribe: false,
+  autoResendUnfulfilledCommands: true,
   maxRetriesPerRequest: null,
+  commandTimeout: undefined,
+  reconnectOnError: null,
+  // It keeps the process alive for so long after it was closed while it waits to connect again.
+  disconnectTimeout: 100,
 }
 
-/** Hears each message of a channel, and `undefined` once it is sure to hear those that follow. */
+/** Hears each message of a channel, and `undefined` whenever it is sure, again, to hear those that follow. */
 type Listener = (message: string | undefined) => void
 
 interface Channel {
   readonly listeners: Set<Listener>
-  /** Never rejects. A connection that cannot subscribe delivers nothing. */
-  readonly subscribed: Promise<boolean>
+  /** Called when Redis does not let the user listen. */
+  readonly whenRefused: Set<(error: unknown) => void>
+  /** Whether Redis has confirmed it over the connection that there is. */
+  isHeard: boolean
 }
 
 /**
@@ -42,14 +49,19 @@ class Subscriber {
   }
 
   /** Starts to listen. Gives the function that ends it. */
-  listen(name: string, listener: Listener): () => void {
-    const channel = this.#open(name)
+  listen(name: string, listener: Listener, refused: (error: unknown) => void = () => undefined): () => void {
+    clearTimeout(this.#idle)
+    const channel = this.#channels.get(name) ?? this.#add(name)
     channel.listeners.add(listener)
-    void channel.subscribed.then((subscribed) => {
-      if (subscribed && channel.listeners.has(listener)) listener(undefined)
-    })
+    channel.whenRefused.add(refused)
+    if (channel.isHeard) {
+      queueMicrotask(() => {
+        if (channel.isHeard && channel.listeners.has(listener)) listener(undefined)
+      })
+    }
     return () => {
       channel.listeners.delete(listener)
+      channel.whenRefused.delete(refused)
       if (channel.listeners.size === 0 && this.#channels.get(name) === channel) this.#leave(name)
     }
   }
@@ -63,28 +75,38 @@ class Subscriber {
     return () => this.#whenLost.delete(listener)
   }
 
+  /** Opens the connection if it was closed, as it is when the client ends, which may be connected again. */
+  open(): void {
+    this.#connection ??= this.#connect()
+  }
+
   /** Gives up a connection that is silent, and opens another one. */
   reconnect(): void {
     if (this.#connection !== this.#client) this.#connection?.disconnect(true)
   }
 
-  #open(name: string): Channel {
-    const open = this.#channels.get(name)
-    if (open) return open
-    clearTimeout(this.#idle)
-    this.#connection ??= this.#connect()
-    const subscribed = this.#connection.subscribe(name).then(
-      () => true,
-      () => false,
-    )
-    const channel: Channel = { listeners: new Set(), subscribed }
+  #add(name: string): Channel {
+    const channel: Channel = { listeners: new Set(), whenRefused: new Set(), isHeard: false }
     this.#channels.set(name, channel)
+    this.open()
+    if (this.#connection?.status === 'ready') void this.#subscribe(name, channel)
     return channel
+  }
+
+  async #subscribe(name: string, channel: Channel): Promise<void> {
+    try {
+      await this.#connection?.subscribe(name)
+    } catch (error) {
+      for (const refused of channel.whenRefused) refused(error)
+      return
+    }
+    channel.isHeard = true
+    for (const listener of channel.listeners) listener(undefined)
   }
 
   #leave(name: string): void {
     this.#channels.delete(name)
-    this.#connection?.unsubscribe(name).catch(() => undefined)
+    if (this.#connection?.status === 'ready') this.#connection.unsubscribe(name).catch(() => undefined)
     if (this.#channels.size > 0) return
     clearTimeout(this.#idle)
     this.#idle = setTimeout(this.#close, IDLE_MS).unref()
@@ -93,32 +115,36 @@ class Subscriber {
   #connect(): SubscribingClient {
     const client = this.#client
     client.on('end', this.#close)
-    if (client.isCluster) {
-      client.on('message', this.#deliver)
-      return client
-    }
+    const connection = client.isCluster ? client : this.#duplicate()
+    connection.on('message', this.#deliver)
+    connection.on('ready', this.#begin)
+    return connection
+  }
+
+  #duplicate(): SubscribingClient {
     // Without listeners a lost connection ends, so that it does not keep the process alive by trying again.
     const retryStrategy = (times: number): number | null =>
       this.#channels.size === 0 ? null : Math.min(times * 50, MAX_RETRY_MS)
-    const connection = client.duplicate({ ...OPTIONS, retryStrategy })
-    connection.on('message', this.#deliver)
+    const connection = this.#client.duplicate({ ...OPTIONS, retryStrategy })
     // Whatever ails this connection, the client of the user meets it too and reports it.
     connection.on('error', () => undefined)
     connection.on('connect', () => connection.stream?.unref())
-    let isNew = true
-    connection.on('ready', () => {
-      // One command, so that whoever hears one of the channels again hears all of them.
-      if (!isNew) connection.subscribe(...this.#channels.keys()).catch(() => undefined)
-      isNew = false
+    connection.on('close', () => {
+      if (this.#connection === connection) this.#lose()
     })
-    connection.on('close', this.#lose)
     connection.on('end', () => {
       if (this.#connection === connection) this.#close()
     })
     return connection
   }
 
+  /** One by one: where a user may not use all of the channels, Redis would refuse all of them. */
+  readonly #begin = (): void => {
+    for (const [name, channel] of this.#channels) void this.#subscribe(name, channel)
+  }
+
   readonly #lose = (): void => {
+    for (const channel of this.#channels.values()) channel.isHeard = false
     for (const listener of this.#whenLost) listener()
   }
 
@@ -126,14 +152,14 @@ class Subscriber {
     for (const listener of this.#channels.get(name)?.listeners ?? []) listener(message)
   }
 
-  /** Those who still listen hear nothing more. The next one opens another connection. */
+  /** Those who still listen hear nothing until a connection is opened again. */
   readonly #close = (): void => {
     const connection = this.#connection
     this.#connection = undefined
-    this.#channels.clear()
     clearTimeout(this.#idle)
     this.#client.off('end', this.#close)
     connection?.off('message', this.#deliver)
+    connection?.off('ready', this.#begin)
     if (connection && connection !== this.#client) connection.disconnect()
     this.#lose()
   }
@@ -142,7 +168,9 @@ class Subscriber {
 const subscribers = new WeakMap<RedisClient, Subscriber>()
 
 /** The subscriber of a client, which all caches on it share. */
-export function subscriberOf(client: RedisClient): Pick<Subscriber, 'listen' | 'whenLost' | 'reconnect'> {
+export function subscriberOf(
+  client: RedisClient,
+): Pick<Subscriber, 'listen' | 'whenLost' | 'open' | 'reconnect'> {
   let subscriber = subscribers.get(client)
   if (!subscriber) subscribers.set(client, (subscriber = new Subscriber(client)))
   return subscriber

@@ -1,12 +1,13 @@
-import type { Shared } from '../backend.ts'
+import type { Shared, Timing } from '../backend.ts'
 import { BackendError } from '../errors.ts'
-import { drop, type InMemoryCache } from '../memory/in-memory-cache.ts'
+import { drop, heldIn, type InMemoryCache } from '../memory/in-memory-cache.ts'
+import { read } from '../memory/isolation.ts'
 import type { RedisClient } from '../redis/client.ts'
-import { timingIn } from '../redis/entry.ts'
+import { lifeIn, timingIn } from '../redis/entry.ts'
 import { isReply } from '../redis/gate.ts'
 import type { Held, Moment, Trusted } from '../redis/local-values.ts'
 import type { Internals } from '../redis/redis-cache.ts'
-import { L1Values } from './l1-values.ts'
+import { isHeld, L1Values } from './l1-values.ts'
 import { Lease } from './lease.ts'
 import { News } from './news.ts'
 
@@ -18,9 +19,10 @@ export interface BusOptions {
   readonly leaseMs: number
 }
 
-/** A value with what allows to serve it without asking. Plain data, which an {@link InMemoryCache} can isolate. */
-interface Kept extends Held, Pick<Trusted, 'timing'> {
-  /** In which the value was asked for. */
+/** What allows to serve a value without asking. */
+interface Trust {
+  readonly timing: Timing | undefined
+  /** In which Redis was asked for the value. */
   readonly session: number
   /** When it is gone from Redis or stale, as a moment of `performance.now()`. */
   readonly until: number
@@ -42,7 +44,7 @@ export class BusValues extends L1Values {
   readonly #lease: Lease
   /** Under which all values are kept; `undefined` while none is. */
   #namespaceToken: string | undefined
-  #hasFailed = false
+  readonly #refused = new Set<string>()
 
   constructor(l1: InMemoryCache, { client, internals, leaseMs }: BusOptions) {
     super(l1, internals.keys)
@@ -56,7 +58,7 @@ export class BusValues extends L1Values {
       ownChannel: (id) => announcements.ownChannel(id),
       heard: (message) => this.#hear(message),
       beating: () => void this.#watch(),
-      failed: (error) => this.#fail(error),
+      failed: (operation, error) => this.#fail(operation, error),
     })
   }
 
@@ -66,40 +68,40 @@ export class BusValues extends L1Values {
   }
 
   override trusted(key: string): Trusted | undefined {
-    const found = this.#l1.peek(key)
-    if (!found.hit || !isKept(found.value)) return undefined
-    const { session, until, value, timing } = found.value
-    if (!this.#lease.holds(session, until)) return undefined
+    const noted = heldIn(this.#l1, key)
+    const trust = noted?.note as Trust | undefined
+    if (!noted || !trust || !this.#lease.holds(trust.session, trust.until)) return undefined
     this.checked(true)
-    return { hit: true, value, timing }
+    return { hit: true, value: (read(noted) as Held).value, timing: trust.timing }
   }
 
-  /** Asks for the remaining ttl first, as the value that is read after it may only have a later end. */
+  /** Asks for the remaining ttl first. Whether that is the one of the value that is read after it, {@link endOf} allows for. */
   override moment(name: string): Moment {
     this.#lease.use()
-    const moment = { order: this.#news.order, session: this.#lease.session, expiresAt: -Infinity }
-    if (this.#client.status !== 'ready' || this.#internals.gate.state !== 'closed') return moment
-    const sentAt = performance.now()
+    const { session } = this.#lease
+    const moment = { order: this.#news.order, session, sentAt: performance.now(), goneAt: -Infinity }
+    const { gate } = this.#internals
+    if (session === 0 || this.#client.status !== 'ready' || gate.state !== 'closed') return moment
     // Over the same connection its reply is there before that of the read. Without one the value is not trusted.
     this.#client.pttl(name).then(
-      // A client with `stringNumbers` replies with text.
-      (ttlMs: unknown) => (moment.expiresAt = expiryOf(sentAt, Number(ttlMs))),
+      // A client with `stringNumbers` replies with text. -1 stands for no end, -2 for no key.
+      (reply: unknown) => (moment.goneAt = Number(reply) < 0 ? Infinity : moment.sentAt + Number(reply)),
       () => undefined,
     )
     return moment
   }
 
   override keep(name: string, held: Held, since: Moment): Shared | undefined {
-    const dependencies = held.dependencies.map((dependency) => dependency.name)
-    const isOld = this.#news.isAboutKey(name, { since: since.order, except: held.stamp })
-    if (isOld || this.#news.isAboutAny(dependencies, since.order)) return undefined
-    this.#keepUnder(held.dependencies[0]?.token)
-    const { session, expiresAt } = since
-    const timing = timingIn(held.stamp)
-    const until = Math.min(expiresAt, timing?.freshUntil ?? Infinity)
-    const kept: Kept = { ...held, session, until, timing }
-    const leftMs = expiresAt === -Infinity ? Infinity : Math.ceil(expiresAt - performance.now())
-    return this.hold(name, kept, { tags: dependencies, ttlMs: Math.max(leftMs, 1) })
+    if (this.#isOld(name, held, since)) return undefined
+    const [namespace] = held.dependencies
+    this.#keepUnder(namespace?.token)
+    const shared = this.hold(name, held, namesIn(held))
+    this.#trust(name, held, since)
+    return shared
+  }
+
+  override confirmed(name: string, held: Held, since: Moment): void {
+    if (since.session > 0 && !this.#isOld(name, held, since)) this.#trust(name, held, since)
   }
 
   override forget(names: readonly string[]): void {
@@ -113,14 +115,12 @@ export class BusValues extends L1Values {
     if (key !== undefined && this.find(name)?.stamp !== stamp) drop(this.#l1, { keys: [key], tags: [] })
   }
 
+  /** Own removals as well: one that was rejected may be executed later. */
   #hear(text: string): void {
     try {
-      const announcement = this.#internals.announcements.parse(text)
-      if (!announcement) return
-      const { names, stamp } = announcement
-      const [name = ''] = names
+      const { names, stamp } = this.#internals.announcements.parse(text)
       if (stamp === undefined) this.forget(names)
-      else this.stored(name, stamp)
+      else for (const name of names) this.stored(name, stamp)
     } catch {
       // Whoever sent this is of another version, and may have invalidated anything.
       this.forget([this.#internals.keys.namespace])
@@ -145,20 +145,36 @@ export class BusValues extends L1Values {
     this.#namespaceToken = token
   }
 
-  /** Reports the first of refused heartbeats: without them each lookup asks Redis. */
-  #fail(error: unknown): void {
-    if (!isReply(error) || this.#hasFailed) return
-    this.#hasFailed = true
-    this.#internals.report(new BackendError('publish', { cause: error }))
+  /** Whether the value may be older than what was announced. */
+  #isOld(name: string, held: Held, { order }: Moment): boolean {
+    const since = { since: order, except: held.stamp }
+    return this.#news.isAboutKey(name, since) || this.#news.isAboutAny(namesIn(held), order)
+  }
+
+  #trust(name: string, { stamp }: Held, since: Moment): void {
+    const noted = heldIn(this.#l1, this.#internals.keys.keyOf(name) ?? '')
+    if (!noted || !isHeld(noted.value) || noted.value.stamp !== stamp) return
+    const timing = timingIn(stamp)
+    const until = Math.min(endOf(stamp, since), timing?.freshUntil ?? Infinity)
+    noted.note = { timing, session: since.session, until } satisfies Trust
+  }
+
+  /** Reports the first refusal: without heartbeats that come back each lookup asks Redis. */
+  #fail(operation: string, error: unknown): void {
+    if (!isReply(error) || this.#refused.has(operation)) return
+    this.#refused.add(operation)
+    this.#internals.report(new BackendError(operation, { cause: error }))
   }
 }
 
-/** -1 stands for no end, -2 for no key. */
-function expiryOf(sentAt: number, ttlMs: number): number {
-  if (ttlMs === -1) return Infinity
-  return ttlMs < 0 ? -Infinity : sentAt + ttlMs
+function namesIn({ dependencies }: Held): string[] {
+  return dependencies.map(({ name }) => name)
 }
 
-function isKept(value: unknown): value is Kept {
-  return typeof value === 'object' && value !== null && 'session' in value
+/**
+ * When the value is gone from Redis, or before: as of the ttl that Redis was asked for, if the value was there then; or as
+ * of its own, if it was not, because then it was stored after `sentAt`.
+ */
+function endOf(stamp: string, { sentAt, goneAt }: Moment): number {
+  return Math.min(goneAt, sentAt + lifeIn(stamp))
 }

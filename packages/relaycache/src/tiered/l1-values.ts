@@ -1,6 +1,7 @@
 import type { Shared } from '../backend.ts'
 import type { InMemoryCache } from '../memory/in-memory-cache.ts'
 import type { KeySpace } from '../redis/key-space.ts'
+import { lifeIn } from '../redis/entry.ts'
 import type { Held, LocalValues, Moment, Trusted } from '../redis/local-values.ts'
 
 /** What Redis has lost meanwhile, and nobody asks for, does not stay in memory longer than this. */
@@ -32,6 +33,8 @@ export class L1Values implements LocalValues {
     this.#l1.counters[isCurrent ? 'hits' : 'misses'] += 1
   }
 
+  confirmed(_name: string, _held: Held, _since: Moment): void {}
+
   trusted(_key: string): Trusted | undefined {
     return undefined
   }
@@ -44,14 +47,10 @@ export class L1Values implements LocalValues {
 
   stored(_name: string, _stamp: string): void {}
 
-  /** Keeps a value until its time is over, at the longest, or one of the tags is dropped. */
-  protected hold(
-    name: string,
-    held: Held,
-    { tags = [], ttlMs = Infinity }: { tags?: readonly string[]; ttlMs?: number } = {},
-  ): Shared | undefined {
+  /** Keeps a value until Redis cannot have it any more, at the longest, or one of the tags is dropped. */
+  protected hold(name: string, held: Held, tags: readonly string[] = []): Shared | undefined {
     const capture = this.#l1.renew(this.#keys.keyOf(name) ?? '', () => tags)
-    const shared = this.#l1.store(capture, held, Math.min(ttlMs, MAX_AGE_MS))
+    const shared = this.#l1.store(capture, held, Math.min(lifeIn(held.stamp), MAX_AGE_MS))
     this.#l1.release(capture)
     // What cannot be isolated, or is too large, comes back as it was given: for one reader only.
     if (this.find(name)?.stamp !== held.stamp) return undefined
@@ -59,7 +58,7 @@ export class L1Values implements LocalValues {
   }
 }
 
-/** Nothing keeps a user from storing other values in the same memory. */
-function isHeld(value: unknown): value is Held {
+/** Whether it was kept here: nothing keeps a user from storing other values in the same memory. */
+export function isHeld(value: unknown): value is Held {
   return typeof value === 'object' && value !== null && 'stamp' in value && 'dependencies' in value
 }

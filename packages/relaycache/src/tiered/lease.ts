@@ -1,25 +1,23 @@
 import type { RedisClient } from '../redis/client.ts'
-import { Line } from './line.ts'
+import { Line, type LineOptions } from './line.ts'
 
 /** Heartbeats in the time of a lease: some may be late or lost. */
 const BEATS = 4
 
+/** However long the lease is, a line that is open again is not noticed later. */
+const MAX_BEAT_MS = 1000
+
 /** After this time without use nothing is sent and listened to any more. */
 const IDLE_MS = 10_000
 
-const MIN_SILENT_MS = 3000
-
 let sessions = 0
 
-interface LeaseOptions {
+interface LeaseOptions extends Pick<LineOptions, 'sharedChannel' | 'heard' | 'failed'> {
   readonly leaseMs: number
-  readonly sharedChannel: string
   /** A channel for each number. */
   readonly ownChannel: (id: number) => string
-  readonly heard: (message: string) => void
   /** Called with each round of heartbeats. */
   readonly beating: () => void
-  readonly failed: (error: unknown) => void
 }
 
 /**
@@ -77,7 +75,8 @@ export class Lease {
     this.#isUsed = true
     if (this.#timer || this.#client.status === 'end') return
     this.#usedAt = performance.now()
-    this.#timer = setInterval(() => this.#tick(), this.#options.leaseMs / BEATS).unref()
+    const everyMs = Math.min(this.#options.leaseMs / BEATS, MAX_BEAT_MS)
+    this.#timer = setInterval(() => this.#tick(), everyMs).unref()
     this.#tick()
   }
 
@@ -109,16 +108,12 @@ export class Lease {
   }
 
   #open(node: RedisClient): Line {
-    const { leaseMs, sharedChannel, ownChannel, heard, failed } = this.#options
     this.#linesOpened += 1
     return new Line({
+      ...this.#options,
       node,
       isInCluster: this.#client.isCluster,
-      sharedChannel,
-      ownChannel: ownChannel(this.#linesOpened),
-      silentMs: Math.max(2 * leaseMs, MIN_SILENT_MS),
-      heard,
-      failed,
+      ownChannel: this.#options.ownChannel(this.#linesOpened),
       proven: () => this.#prove(),
       lost: () => this.#lose(),
       moved: () => this.#move(),

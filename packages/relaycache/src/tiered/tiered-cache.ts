@@ -1,5 +1,5 @@
 import { durationToMs, type Duration } from '../duration.ts'
-import { InMemoryCache, type InMemoryCacheStats } from '../memory/in-memory-cache.ts'
+import { empty, InMemoryCache, type InMemoryCacheStats } from '../memory/in-memory-cache.ts'
 import { checkOptionNames, describe } from '../options.ts'
 import type { RedisClient } from '../redis/client.ts'
 import { internalsOf, RedisCache, type Internals } from '../redis/redis-cache.ts'
@@ -85,7 +85,7 @@ export class TieredCache<Client extends RedisClient = RedisClient> extends Redis
   }
 
   override async clear(): Promise<void> {
-    await this.#l1.clear()
+    empty(this.#l1)
     await super.clear()
   }
 
