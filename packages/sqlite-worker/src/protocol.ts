@@ -197,6 +197,8 @@ export interface ThreadConfig {
   readonly slowMs: number
   /** Shared memory of {@link Shared}. */
   readonly shared: SharedArrayBuffer
+  /** Whether the thread may look for messages where it could sleep. */
+  readonly maySpin: boolean
 }
 
 /** Layout of the memory that both threads see, in 32-bit integers. */
@@ -209,9 +211,7 @@ export const Shared = {
   messagesSent: 33,
   /** 1 once the thread is to end as soon as it can. */
   stop: 34,
-  /** Whether the thread may look for messages where it could sleep. */
-  looks: 35,
-  length: 36,
+  length: 35,
 } as const
 
 /** How long a thread looks for a message before it sleeps, where they follow each other within {@link SOON_MS}. */

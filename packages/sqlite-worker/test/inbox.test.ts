@@ -209,13 +209,12 @@ describe('waiting', () => {
 })
 
 /** An inbox with the two ends that fill it. */
-function openInbox(mayLook: boolean, handle: (message: ToWorker) => void | Promise<void>) {
+function openInbox(maySpin: boolean, handle: (message: ToWorker) => void | Promise<void>) {
   const memory = new Int32Array(new SharedArrayBuffer(4 * Shared.length))
-  memory[Shared.looks] = mayLook ? 1 : 0
   const { port1, port2 } = new MessageChannel()
   onTestFinished(() => port1.close())
   const shared = new SharedState(memory.buffer)
-  new Inbox(port2, { shared, handle, close: () => port2.close() }).open()
+  new Inbox(port2, { shared, maySpin, handle, close: () => port2.close() }).open()
   const post = (file: string): void => {
     port1.postMessage({ type: 'load', file } satisfies ToWorker)
     Atomics.add(memory, Shared.messagesSent, 1)
@@ -235,12 +234,12 @@ it('an inbox whose next message is always there already lets its event loop have
   expect(count.turns).toBeGreaterThan(5)
 })
 
-describe.each([true, false])('an inbox that may look for messages: %s', (mayLook) => {
+describe.each([true, false])('an inbox that may spin: %s', (maySpin) => {
   it('hands messages on one after another, each after what the one before waits for', async () => {
-    const random = new Random(seedOf(`inbox ${mayLook}`))
+    const random = new Random(seedOf(`inbox ${maySpin}`))
     const log: string[] = []
     let isBusy = false
-    const { post } = openInbox(mayLook, (message) => {
+    const { post } = openInbox(maySpin, (message) => {
       const file = (message as { file: string }).file
       expect(isBusy).toBe(false)
       if (!random.chance(0.3)) return void log.push(file)
@@ -263,7 +262,7 @@ describe.each([true, false])('an inbox that may look for messages: %s', (mayLook
   it('loses no message that is counted before it is there, or never comes', async () => {
     const log: string[] = []
     const { post, memory } = openInbox(
-      mayLook,
+      maySpin,
       (message) => void log.push((message as { file: string }).file),
     )
     const sent = upTo(50).map(String)

@@ -1,5 +1,9 @@
+import { availableParallelism } from 'node:os'
 import { onNextTurn } from '../event-loop.ts'
 import { SOON_MS, SPIN_MS } from '../protocol.ts'
+
+/** Whether looking for a message pays: on a single core it only keeps the other thread from running. */
+export const MAY_SPIN: boolean = availableParallelism() > 1
 
 /**
  * Keeps the event loop turning for a moment while an answer is expected soon, since a loop that sleeps takes longer
@@ -17,7 +21,7 @@ export class ReplyWatch {
 
   /** Something was sent. */
   sent(now: number): void {
-    if (!this.#isSoon) return
+    if (!MAY_SPIN || !this.#isSoon) return
     this.#until = now + SPIN_MS
     if (this.#isTurning) return
     this.#isTurning = true

@@ -11,16 +11,15 @@ import {
   type ThreadConfig,
   type ToWorker,
 } from '../protocol.ts'
-import { contention } from './contention.ts'
 import { elapsed } from './elapsed.ts'
 import { encodeBatch, type BatchTraits } from './encode.ts'
 import type { Operation, Settle } from './operation.ts'
-import { ReplyWatch } from './reply-watch.ts'
+import { MAY_SPIN, ReplyWatch } from './reply-watch.ts'
 import { Results, type SentBatch } from './results.ts'
 import { StatementIds } from './statement-ids.ts'
 
 /** Which thread to start. */
-export interface ThreadInit extends Omit<ThreadConfig, 'shared'> {
+export interface ThreadInit extends Omit<ThreadConfig, 'shared' | 'maySpin'> {
   readonly workerUrl: URL
   readonly int64: Int64Mode
 }
@@ -71,7 +70,7 @@ export class Thread {
     // loading the addon only in threads that end crashes the process (https://github.com/WiseLibs/better-sqlite3/issues/1476)
     if (!addonLoaded) new Database(':memory:').close()
     addonLoaded = true
-    const workerData: ThreadConfig = { ...config, shared: this.#memory.buffer }
+    const workerData: ThreadConfig = { ...config, shared: this.#memory.buffer, maySpin: MAY_SPIN }
     const worker = new Worker(workerUrl, { workerData })
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error) => this.#die(error))
@@ -105,10 +104,8 @@ export class Thread {
     if (this.#underWay.length === 0) this.hold(true)
     const sentAt = performance.now()
     this.#underWay.push({ number, operations, codes, forget, answered: 0, sentAt })
-    const looks = contention.allowsLooking(sentAt)
-    Atomics.store(this.#memory, Shared.looks, looks ? 1 : 0)
     this.post(message)
-    if (looks) this.#watch.sent(sentAt)
+    this.#watch.sent(sentAt)
   }
 
   post(message: ToWorker): void {

@@ -8,6 +8,8 @@ const MAX_AWAY_MS = 50
 
 export interface InboxParts {
   readonly shared: SharedState
+  /** Whether it may look for messages where it could sleep. */
+  readonly maySpin: boolean
   readonly handle: Handle
   /** Called in place of `handle` once the thread is to end; may be called again. */
   readonly close: () => void
@@ -28,14 +30,16 @@ export class Inbox {
   readonly #shared: SharedState
   readonly #handle: Handle
   readonly #close: () => void
+  readonly #maySpin: boolean
   #received = 0
   #sleptAt = 0
   /** What the next message has to wait for. */
   #underWay: Promise<void> | undefined
 
-  constructor(port: MessagePort, { shared, handle, close }: InboxParts) {
+  constructor(port: MessagePort, { shared, maySpin, handle, close }: InboxParts) {
     this.#port = port
     this.#shared = shared
+    this.#maySpin = maySpin
     this.#handle = handle
     this.#close = close
   }
@@ -45,7 +49,7 @@ export class Inbox {
     this.#port.on('message', (message: ToWorker) => {
       const arrivedAt = performance.now()
       this.#receive(message)
-      if (arrivedAt - this.#sleptAt < SOON_MS && this.#shared.mayLook) this.#drain(arrivedAt + MAX_AWAY_MS)
+      if (arrivedAt - this.#sleptAt < SOON_MS && this.#maySpin) this.#drain(arrivedAt + MAX_AWAY_MS)
       this.#sleptAt = performance.now()
     })
   }
@@ -76,7 +80,7 @@ export class Inbox {
   }
 
   #hasNext(): boolean {
-    const until = performance.now() + (this.#shared.mayLook ? SPIN_MS : 0)
+    const until = performance.now() + SPIN_MS
     do if (((this.#shared.messagesSent - this.#received) | 0) > 0) return true
     while (performance.now() < until)
     return false

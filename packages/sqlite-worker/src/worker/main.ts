@@ -83,7 +83,7 @@ function serve(port: MessagePort, config: ThreadConfig): void {
         return close()
     }
   }
-  new Inbox(port, { shared, handle, close }).open()
+  new Inbox(port, { shared, maySpin: config.maySpin, handle, close }).open()
 }
 
 try {

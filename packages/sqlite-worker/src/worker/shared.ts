@@ -24,11 +24,6 @@ export class SharedState {
     return Atomics.load(this.#memory, Shared.stop) !== 0
   }
 
-  /** Whether this thread may look for messages where it could sleep. */
-  get mayLook(): boolean {
-    return Atomics.load(this.#memory, Shared.looks) !== 0
-  }
-
   /** Blocks this thread for some milliseconds, or until it is to end. */
   sleep(ms: number): void {
     Atomics.wait(this.#memory, Shared.stop, 0, ms)
