@@ -3,6 +3,9 @@ import { nextTurn } from '../event-loop.ts'
 import { SPIN_MS, SOON_MS, type ToWorker } from '../protocol.ts'
 import type { SharedState } from './shared.ts'
 
+/** Behind a message of more operations the next one is not to come so soon: whoever reads their answers is busy. */
+const FEW_OPERATIONS = 8
+
 /** The event loop of the thread has its turn at least this often. */
 const MAX_AWAY_MS = 50
 
@@ -32,6 +35,8 @@ export class Inbox {
   readonly #close: () => void
   readonly #maySpin: boolean
   #received = 0
+  /** Whether the last message had few operations. */
+  #isShort = false
   #sleptAt = 0
   /** What the next message has to wait for. */
   #underWay: Promise<void> | undefined
@@ -57,6 +62,7 @@ export class Inbox {
   #receive(message: ToWorker): void {
     if (this.#shared.isStopped) return this.#close() // whatever comes before
     this.#received = (this.#received + 1) | 0
+    this.#isShort = message.type !== 'batch' || message.operations.length <= 2 * FEW_OPERATIONS
     const result = this.#underWay ? this.#underWay.then(() => this.#handle(message)) : this.#handle(message)
     if (result) this.#waitFor(result)
   }
@@ -80,7 +86,7 @@ export class Inbox {
   }
 
   #hasNext(): boolean {
-    const until = performance.now() + SPIN_MS
+    const until = performance.now() + (this.#isShort ? SPIN_MS : 0)
     do if (((this.#shared.messagesSent - this.#received) | 0) > 0) return true
     while (performance.now() < until)
     return false
