@@ -7,7 +7,8 @@ import { connect, sharedServer } from './redis-server.mjs'
 const { cache, InMemoryCache } = await ours('relaycache')
 const { RedisCache, TieredCache } = await ours('relaycache/redis')
 
-const VALUES = 20
+/** Another one for each caller: what several ask for at once, ours would read once for all. */
+const VALUES = AT_ONCE
 const { open, close } = sharedServer()
 
 /** Some 100 kB of JSON. */

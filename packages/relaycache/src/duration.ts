@@ -26,26 +26,27 @@ export function ttlToMs(name: string, ttl: unknown): number {
  * @throws {RangeError} when it is not more than 0 and at most one day
  */
 export function durationToMs(name: string, duration: unknown): number {
-  const ms = textToMs(duration)
-  if (ms === undefined) {
-    throw new TypeError(
-      `Expected ${name} to be a duration with a unit such as '250ms', got ${describe(duration)}`,
-    )
-  }
-  if (ms > 0 && ms <= MAX_DURATION_MS) return Math.ceil(ms)
-  throw new RangeError(`Expected ${name} to be more than 0 and at most one day, got ${describe(duration)}`)
+  return checkedMs(name, duration, { example: '250ms', maxMs: MAX_DURATION_MS, most: 'one day' })
 }
 
 /** Like {@link durationToMs}, for what no timer waits for: at most one year. */
 export function longDurationToMs(name: string, duration: unknown): number {
+  return checkedMs(name, duration, { example: '10m', maxMs: MAX_TTL_MS, most: 'one year' })
+}
+
+function checkedMs(
+  name: string,
+  duration: unknown,
+  { example, maxMs, most }: { readonly example: string; readonly maxMs: number; readonly most: string },
+): number {
   const ms = textToMs(duration)
   if (ms === undefined) {
     throw new TypeError(
-      `Expected ${name} to be a duration with a unit such as '10m', got ${describe(duration)}`,
+      `Expected ${name} to be a duration with a unit such as '${example}', got ${describe(duration)}`,
     )
   }
-  if (ms > 0 && ms <= MAX_TTL_MS) return Math.ceil(ms)
-  throw new RangeError(`Expected ${name} to be more than 0 and at most one year, got ${describe(duration)}`)
+  if (ms > 0 && ms <= maxMs) return Math.ceil(ms)
+  throw new RangeError(`Expected ${name} to be more than 0 and at most ${most}, got ${describe(duration)}`)
 }
 
 function textToMs(text: unknown): number | undefined {

@@ -75,19 +75,10 @@ function countsOf({ code, stdout, stderr }: { code: number | null; stdout: strin
   return JSON.parse(stdout) as Counts
 }
 
-function sum(all: readonly Counts[]): Counts {
-  const total: Counts = {
-    reads: 0,
-    writes: 0,
-    stale: 0,
-    computed: 0,
-    hits: 0,
-    coalesced: 0,
-    refreshed: 0,
-    set: 0,
-    errors: 0,
-  }
-  for (const counts of all) {
+function sum([first, ...others]: readonly Counts[]): Counts {
+  if (!first) throw new Error('Expected at least one process')
+  const total = { ...first }
+  for (const counts of others) {
     for (const name of Object.keys(total) as (keyof Counts)[]) total[name] += counts[name]
   }
   return total

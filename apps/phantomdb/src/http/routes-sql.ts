@@ -1,4 +1,3 @@
-// oxlint-disable oxc/no-async-endpoint-handlers -- a rule for Express; Fastify awaits its handlers
 import type { Static } from '@sinclair/typebox'
 import { CallError } from '../errors.ts'
 import { failureOf } from '../postgres/failures.ts'
