@@ -1,5 +1,5 @@
 import { eventually } from '@outrider/test-kit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { temporaryFile } from './fixture.ts'
 import { openQueue, TestClock, type OpenedQueue } from './fixtures/queue-fixture.ts'
 
@@ -256,6 +256,25 @@ describe('a clock that jumps', () => {
       await opened.queue.drain()
     }
     expect(slots.map((slot) => slot.slice(11, 13))).toEqual(['15', '11', '12', '13', '14', '16'])
+  })
+
+  it('while schedules are being looked at, and back before they are again, is noticed', async () => {
+    const clock = new TestClock('2030-01-01T10:30:00Z')
+    const { queue, worker } = openQueue({ now: clock.now })
+    await queue.schedule('hourly', '0 * * * *', 'work', 1)
+    const execute = worker.execute.bind(worker)
+    const looking: typeof execute = (sql: string, ...rest: unknown[]) => {
+      const isLook = sql.includes('FROM outrider_queue_schedules')
+      if (isLook && clock.ms === Date.parse('2030-01-01T10:30:00Z')) clock.set('2030-01-01T15:30:00Z')
+      return execute<never>(sql, ...(rest as [never, never]))
+    }
+    vi.spyOn(worker, 'execute').mockImplementation(looking)
+    queue.work({ work: () => clock.set('2030-01-01T10:45:00Z') }, { pollIntervalMs: 500 })
+    const nextAt = new Date('2030-01-01T11:00:00Z')
+    await eventually(async () => {
+      expect(clock.ms).toBe(Date.parse('2030-01-01T10:45:00Z'))
+      expect(await queue.schedules()).toMatchObject([{ nextAt }])
+    })
   })
 
   it('to a far year and back does not stop a schedule', async () => {

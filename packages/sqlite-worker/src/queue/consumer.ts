@@ -61,7 +61,6 @@ export class Consumer implements AsyncDisposable {
   #pollAtMs = Infinity
   #isPolling = false
   #dueAt = Infinity
-  #lastNow = -Infinity
   #beatTimer: NodeJS.Timeout | undefined
   #isBeating = false
   #isLost = false
@@ -131,7 +130,6 @@ export class Consumer implements AsyncDisposable {
       return
     }
     this.#state = 'open'
-    this.#lastNow = this.#store.seenAt ?? -Infinity
     this.#beatTimer = setInterval(() => void this.#beat(), this.#lease.beatIntervalMs)
     this.#claim()
     void this.#beat()
@@ -195,7 +193,10 @@ export class Consumer implements AsyncDisposable {
     this.#dueAt = Infinity
     let next = Infinity
     try {
-      await this.#checkClock()
+      await this.#store.onClockSetBack(async () => {
+        await redateDelayed(this.#store)
+        await rewindSchedules(this.#store)
+      })
       next = await this.#actOn(await readDigest(this.#store))
     } catch (error) {
       this.#report(error)
@@ -224,16 +225,6 @@ export class Consumer implements AsyncDisposable {
     if (rateLimit && isReady && digest.start !== null)
       next = Math.min(next, digest.start + rateLimit.durationMs)
     return next
-  }
-
-  async #checkClock(): Promise<void> {
-    const now = this.#store.now()
-    const isBack = now < this.#lastNow
-    if (isBack) {
-      await redateDelayed(this.#store)
-      await rewindSchedules(this.#store)
-    }
-    this.#lastNow = now
   }
 
   #expect(at: number): void {

@@ -12,8 +12,8 @@ export class Store {
   readonly options: ResolvedQueueOptions
   #ready: Promise<void> | undefined
   #id: number | undefined
-  /** When a consumer of this queue last gave a sign of life before this one opened it; null if never. */
-  seenAt: number | null = null
+  /** The newest time that was told, or written down by others before this queue was opened. */
+  #newestNow = -Infinity
 
   /** @throws {UsageError} inside a transaction, where calls would wait for tables that are made after its end. */
   constructor(worker: SqliteWorker, options: ResolvedQueueOptions) {
@@ -37,7 +37,7 @@ export class Store {
   async #open(): Promise<void> {
     const { id, seenAt } = await this.transaction((tx) => setUp(tx, this.options.name))
     this.#id = id
-    this.seenAt = seenAt
+    this.#newestNow = Math.max(this.#newestNow, seenAt ?? -Infinity)
   }
 
   get isReady(): boolean {
@@ -51,7 +51,23 @@ export class Store {
   }
 
   now(): number {
-    return Math.floor(this.options.now())
+    const now = Math.floor(this.options.now())
+    if (now > this.#newestNow) this.#newestNow = now
+    return now
+  }
+
+  /** Calls `rewind` when the clock was set back, however short it was ahead. If that fails, the next call does so again. */
+  async onClockSetBack(rewind: () => Promise<void>): Promise<void> {
+    const newest = this.#newestNow
+    const now = this.now()
+    if (now >= newest) return
+    this.#newestNow = now
+    try {
+      await rewind()
+    } catch (error) {
+      this.#newestNow = Math.max(this.#newestNow, newest)
+      throw error
+    }
   }
 
   /** Runs a statement that reads. */
