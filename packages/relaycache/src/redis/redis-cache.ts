@@ -199,7 +199,11 @@ export class RedisCache<Client extends RedisClient = RedisClient> implements Cac
   }
 
   read(key: string, tags: () => readonly string[], ttlMs: number, openTags = false): MaybePromise<Read> {
-    return this.#local?.trusted(key) ?? this.#read(key, tags, { ttlMs, openTags })
+    const trusted = this.#local?.trusted(key)
+    if (trusted) return trusted
+    // What `find` would come to as well, after work that is in vain.
+    if (!this.#gate.admits()) return NO_READ
+    return this.#read(key, tags, { ttlMs, openTags })
   }
 
   async #peek(key: string, tags: () => readonly string[], allowStale: boolean): Promise<Lookup> {
@@ -299,8 +303,10 @@ async function attempt<T>(operation: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Fail-open: a read after a failure of Redis. */
+/** Fail-open: a read while Redis cannot be used. */
+const NO_READ: Read = { hit: false, capture: undefined }
+
 function noRead(error: unknown): Read {
-  if (isRelayCacheError(error)) return { hit: false, capture: undefined }
+  if (isRelayCacheError(error)) return NO_READ
   throw error
 }
