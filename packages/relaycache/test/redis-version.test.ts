@@ -70,8 +70,10 @@ describeWith('redis', 'what a RedisCache asks of the version of Redis', () => {
     await eventually(() => sent.some(([name]) => name === 'subscribe'))
     go.open()
     expect(await Promise.all(titles)).toEqual(['Dune', 'Dune'])
-    const alone = new RedisCache(watched, { waitReplicas: 1, invalidateDeadline: '20ms' })
+    const alone = new RedisCache(watched, { waitReplicas: 1, invalidateDeadline: '200ms' })
     await expect(invalidate({ tags: ['books'], backend: alone })).rejects.toThrow('did not confirm')
+    // It asks over a connection of its own, which may be ready only after that.
+    await eventually(() => sent.some(([name]) => name?.toLowerCase() === 'wait'))
     await alone.stats()
     other.disconnect()
 
