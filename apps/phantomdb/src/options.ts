@@ -1,4 +1,4 @@
-import { checkOptions, type OptionChecks } from './check-options.ts'
+import { checkOptions, type OptionChecks } from '@outrider/options'
 
 /** Where a gateway says what happens; `console` fits. Never told SQL, parameters or tokens. */
 export interface GatewayLogger {

@@ -1,5 +1,6 @@
 import type { InferInsertModel, Table } from 'drizzle-orm'
-import { checkOptions, didYouMean, type OptionChecks } from './check-options.ts'
+import { suggestion } from '@outrider/options'
+import { checkOptions, type OptionChecks } from './check-options.ts'
 import { InvalidOptionError } from './errors.ts'
 import type { ColumnMeta, TableMeta } from './table-meta.ts'
 
@@ -170,7 +171,9 @@ function columnOf(table: TableMeta, key: string): ColumnMeta {
   const column = table.columns.find((each) => each.key === key)
   if (column) return column
   const keys = table.columns.map((each) => each.key)
-  throw new InvalidOptionError(`Unknown column of ${table.name} ${didYouMean(key, keys)}`)
+  throw new InvalidOptionError(
+    `Unknown column of ${table.name} ${JSON.stringify(key)}${suggestion(key, keys)}`,
+  )
 }
 
 function complete(options: StepOptions): ResolvedStepOptions {

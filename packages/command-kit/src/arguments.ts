@@ -1,4 +1,4 @@
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '@outrider/options'
 
 /** How the text of an option or argument is read. */
 export type ValueType = 'string' | 'integer' | 'number' | 'boolean'

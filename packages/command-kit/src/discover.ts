@@ -3,7 +3,7 @@ import { join, parse } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { kebab } from './arguments.ts'
 import { isCommandClass, type CommandClass } from './base-command.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '@outrider/options'
 import { CommandError } from './errors.ts'
 import { usage } from './values.ts'
 
@@ -55,7 +55,7 @@ export async function loadCommand(
   const file = commands.get(commandName(written))
   if (file === undefined)
     throw usage(
-      `Unknown command ${JSON.stringify(written)}${didYouMean(commandName(written), commands.keys())}`,
+      `Unknown command ${JSON.stringify(written)}${didYouMean(commandName(written), [...commands.keys()])}`,
     )
   const module = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as Record<string, unknown>
   // a CommonJS file has its exports in `default`

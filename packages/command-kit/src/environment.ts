@@ -2,7 +2,7 @@ import type { AnswerStream } from './confirm.ts'
 import type { Log } from './log.ts'
 import type { TextStream } from './output.ts'
 import type { Environment } from './style.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '@outrider/options'
 
 /** What a command runs in. */
 export interface CommandEnvironment<Context = unknown> {

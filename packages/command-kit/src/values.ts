@@ -1,5 +1,5 @@
 import { kebab, type Parameter } from './arguments.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '@outrider/options'
 import { CommandError } from './errors.ts'
 import { ExitCode } from './exit-code.ts'
 

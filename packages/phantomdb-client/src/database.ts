@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkOptions, type OptionChecks } from './check-options.ts'
+import { checkOptions, type OptionChecks } from '@outrider/options'
 import type { ColumnDefinition } from './columns.ts'
 import { isPhantomDBError } from './errors.ts'
 import { isTimeout } from './options.ts'

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionChecks } from './check-options.ts'
+import { checkOptions, type OptionChecks } from '@outrider/options'
 
 /** How to talk to a server. */
 export interface ConnectOptions {

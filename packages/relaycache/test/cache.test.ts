@@ -107,12 +107,12 @@ describe('cache() refuses', () => {
     ['keyBilder', 'keyBuilder'],
   ])('the unknown option %s', (name, nearest) => {
     expect(options({ [name]: 1 })).toThrow(
-      new TypeError(`Unknown option '${name}' of cache; did you mean '${nearest}'?`),
+      new TypeError(`Unknown option "${name}" of cache; did you mean "${nearest}"?`),
     )
   })
 
   it('options that do not exist, rather than ignoring them', () => {
-    expect(options({ lifetime: 1 })).toThrow(/^Unknown option 'lifetime' of cache; there are ttl, key, /)
+    expect(options({ lifetime: 1 })).toThrow(/^Unknown option "lifetime" of cache; there are ttl, key, /)
   })
 
   it('options that are of the wrong type', () => {
@@ -164,15 +164,15 @@ describe('cache() refuses', () => {
 
 describe('backends and invalidate() refuse', () => {
   it('unknown options', async () => {
-    expect(() => new InMemoryCache({ maxItem: 1 } as object)).toThrow("did you mean 'maxItems'?")
+    expect(() => new InMemoryCache({ maxItem: 1 } as object)).toThrow('did you mean "maxItems"?')
     expect(() => new RedisCache({} as never, { prefix: 'x' } as object)).toThrow(
-      "Unknown option 'prefix' of RedisCache",
+      'Unknown option "prefix" of RedisCache',
     )
     expect(() => new RedisCache(fakeClient(), { keyPrefix: 'x' } as object)).toThrow(
-      "did you mean 'valuePrefix'?",
+      'did you mean "valuePrefix"?',
     )
-    await expect(invalidate({ tag: ['a'] } as never)).rejects.toThrow("did you mean 'tags'?")
-    await expect(backend.set('a', 1, { tttl: 1 } as object)).rejects.toThrow("did you mean 'ttl'?")
+    await expect(invalidate({ tag: ['a'] } as never)).rejects.toThrow('did you mean "tags"?')
+    await expect(backend.set('a', 1, { tttl: 1 } as object)).rejects.toThrow('did you mean "ttl"?')
   })
 
   it('values out of range or of the wrong type', async () => {

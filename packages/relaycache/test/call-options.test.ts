@@ -87,7 +87,7 @@ describe('a signal', () => {
       return id
     })
     expect(await get.with({})(7)).toBe(7)
-    expect(() => get.with({ signl: AbortSignal.abort() } as object)).toThrow("did you mean 'signal'?")
+    expect(() => get.with({ signl: AbortSignal.abort() } as object)).toThrow('did you mean "signal"?')
   })
 
   it('is let go of when the call is over', async () => {

@@ -347,7 +347,7 @@ describeWith('postgres', 'relayDrizzleCache', () => {
 describe('relayDrizzleCache', () => {
   it('refuses options that it does not know, or cannot use', () => {
     const wrong = (options: object) => () => relayDrizzleCache({ ttl: 60, ...options })
-    expect(wrong({ tll: 1 })).toThrow("did you mean 'ttl'?")
+    expect(wrong({ tll: 1 })).toThrow('did you mean "ttl"?')
     expect(wrong({ ttl: 0 })).toThrow(RangeError)
     expect(wrong({ settle: 5 })).toThrow('Expected settle to be a duration')
     expect(wrong({ strategy: 'some' })).toThrow("Expected strategy to be 'explicit' or 'all'")

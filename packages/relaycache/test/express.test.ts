@@ -252,6 +252,6 @@ describe('cacheView() for Express', () => {
   })
 
   it('refuses options that it does not know', () => {
-    expect(() => cacheView({ maxBodyByte: 1 } as object)).toThrow("did you mean 'maxBodyBytes'?")
+    expect(() => cacheView({ maxBodyByte: 1 } as object)).toThrow('did you mean "maxBodyBytes"?')
   })
 })

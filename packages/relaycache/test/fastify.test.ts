@@ -206,7 +206,7 @@ describe('cacheView() for Fastify', () => {
   })
 
   it('refuses options that it does not know, and a route that is none', () => {
-    expect(() => cacheView({ maxBodyByte: 1 } as object)).toThrow("did you mean 'maxBodyBytes'?")
+    expect(() => cacheView({ maxBodyByte: 1 } as object)).toThrow('did you mean "maxBodyBytes"?')
     expect(() => cacheView({}, 'GET' as never)).toThrow(
       'Expected the other options of the route to be an object',
     )

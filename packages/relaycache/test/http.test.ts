@@ -111,7 +111,7 @@ describe('cacheView() for fetch handlers', () => {
   })
 
   it.each<[object, typeof TypeError, string]>([
-    [{ tll: 1 }, TypeError, "Unknown option 'tll' of cacheView; did you mean 'ttl'?"],
+    [{ tll: 1 }, TypeError, 'Unknown option "tll" of cacheView; did you mean "ttl"?'],
     [{ ttl: 0 }, RangeError, 'Expected ttl to be a number of seconds'],
     [{ clientTtl: -1 }, RangeError, 'Expected clientTtl to be a number of seconds'],
     [{ tags: 'books' }, TypeError, 'Expected tags to be an array of strings'],

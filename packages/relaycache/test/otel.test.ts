@@ -87,7 +87,7 @@ describe('instrumentCaches', () => {
   })
 
   it('refuses unknown options, and what is no backend', () => {
-    expect(() => instrumentCaches({ backend: {} } as never)).toThrow("did you mean 'backends'?")
+    expect(() => instrumentCaches({ backend: {} } as never)).toThrow('did you mean "backends"?')
     expect(() => instrumentCaches({ backends: { a: {} as CacheBackend } })).toThrow('Expected backend to be')
   })
 })

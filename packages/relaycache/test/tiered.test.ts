@@ -304,7 +304,7 @@ describeWith('redis', 'TieredCache', () => {
       [{ l2, mode: 'buss' }, "Expected mode to be 'validate' or 'bus', got 'buss' (string)"],
       [{ l2, l1Lease: '1s' }, "Expected no l1Lease with mode 'validate'"],
       [{ l2, mode: 'bus', l1Lease: 2 }, 'Expected l1Lease to be a duration with a unit'],
-      [{ l2, l3: l2 }, "Unknown option 'l3' of TieredCache"],
+      [{ l2, l3: l2 }, 'Unknown option "l3" of TieredCache'],
     ]
     for (const [options, message] of refused) {
       expect(() => new TieredCache(options as { l2: RedisCache })).toThrow(TypeError)
