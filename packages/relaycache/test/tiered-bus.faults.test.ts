@@ -44,7 +44,7 @@ describeWith('redis', "TieredCache with mode 'bus' when Redis fails", () => {
       await untilTrusted(backend)
       expect(await getBook()).toBe(db.title)
     }
-  })
+  }, 120_000)
 
   it('leaves no rejection behind when its client is closed while it begins to listen anew', async () => {
     await using proxy = await startTcpProxy(server.redis)
