@@ -3,14 +3,14 @@ import { checkOptions, type OptionChecks } from '../check-options.ts'
 import { nextTurn } from '../event-loop.ts'
 import { isTimerMsOrInfinity } from './checks.ts'
 import { Claims } from './claims.ts'
-import { promoteDue, readDigest, redateDelayed, unparkAll, unparkIdle, type Digest } from './digest.ts'
+import { unparkAll, unparkIdle } from './digest.ts'
 import type { Hub } from './hub.ts'
 import { Lease } from './lease.ts'
+import { Lookout } from './lookout.ts'
 import { Outbox } from './outbox.ts'
 import type { Payloads } from './payloads.ts'
 import { removeExpired } from './retention.ts'
 import { Runner } from './runner.ts'
-import { fireDue, rewindSchedules } from './scheduler.ts'
 import type { Store } from './store.ts'
 import { groupStatements } from './tables.ts'
 import type { AnyHandler, ResolvedWorkOptions } from './work-options.ts'
@@ -46,6 +46,7 @@ export class Consumer implements AsyncDisposable {
   readonly #lease: Lease
   readonly #outbox: Outbox
   readonly #runner: Runner
+  readonly #lookout: Lookout
   /** Runs a function in a context of its own, whoever woke the consumer: in no transaction, and no request of the user. */
   readonly #apart: (work: () => void) => void
   readonly #leaveHub: () => void
@@ -57,10 +58,7 @@ export class Consumer implements AsyncDisposable {
   #hasNews = false
   /** Whether the last claim took all it could, so that there may be more. */
   #mayHaveMore = false
-  #pollTimer: NodeJS.Timeout | undefined
-  #pollAtMs = Infinity
-  #isPolling = false
-  #dueAt = Infinity
+  #startTimer: NodeJS.Timeout | undefined
   #beatTimer: NodeJS.Timeout | undefined
   #isBeating = false
   #isLost = false
@@ -86,10 +84,15 @@ export class Consumer implements AsyncDisposable {
       mayClaimAhead: !this.#claims.isLimited,
       onRoom: (suspectEnded) => this.#onRoom(suspectEnded),
     })
+    this.#lookout = new Lookout(store, options, {
+      ready: () => this.#wake(),
+      suspect: () => this.#claimSuspect(),
+      failed: (error) => this.#report(error),
+    })
     this.#apart = store.worker.outside(() => AsyncResource.bind((work: () => void) => work()))
     this.#leaveHub = hub.join({
       added: () => this.#apart(() => this.#wake()),
-      due: (at) => this.#apart(() => this.#expect(at)),
+      due: (at) => this.#apart(() => this.#lookout.expect(at)),
     })
     this.#apart(() => void this.#start())
   }
@@ -121,7 +124,7 @@ export class Consumer implements AsyncDisposable {
     } catch (error) {
       this.#report(error)
       if (this.#state === 'starting') {
-        this.#pollTimer = setTimeout(() => void this.#start(), this.#options.pollIntervalMs)
+        this.#startTimer = setTimeout(() => void this.#start(), this.#options.pollIntervalMs)
       }
       return
     }
@@ -133,7 +136,7 @@ export class Consumer implements AsyncDisposable {
     this.#beatTimer = setInterval(() => void this.#beat(), this.#lease.beatIntervalMs)
     this.#claim()
     void this.#beat()
-    void this.#poll()
+    this.#lookout.start()
   }
 
   #wake(): void {
@@ -182,65 +185,6 @@ export class Consumer implements AsyncDisposable {
       this.#claimFailed(error)
     }
     this.#isClaimingSuspect = false
-  }
-
-  /** Looks for what this process was not told of: jobs of other processes, and what the time has brought. */
-  async #poll(): Promise<void> {
-    if (this.#isPolling || this.#state !== 'open') return
-    this.#isPolling = true
-    clearTimeout(this.#pollTimer)
-    this.#pollAtMs = Infinity
-    this.#dueAt = Infinity
-    let next = Infinity
-    try {
-      await this.#store.onClockSetBack(async () => {
-        await redateDelayed(this.#store)
-        await rewindSchedules(this.#store)
-      })
-      next = await this.#actOn(await readDigest(this.#store))
-    } catch (error) {
-      this.#report(error)
-    }
-    this.#isPolling = false
-    this.#pollAt(Math.min(next, this.#dueAt))
-  }
-
-  /** Does what is due. Resolves to when something will be. */
-  async #actOn(digest: Digest): Promise<number> {
-    const { rateLimit } = this.#options
-    const now = this.#store.now()
-    let isReady = digest.ready === 1
-    let next = Math.min(digest.due ?? Infinity, digest.cron ?? Infinity)
-    if (next <= now) {
-      next = Infinity
-      if (digest.due !== null && digest.due <= now && (await promoteDue(this.#store))) next = now
-      if (digest.cron !== null && digest.cron <= now) await fireDue(this.#store)
-      const after = await readDigest(this.#store)
-      isReady = after.ready === 1
-      // what is due still could not be done, and waits for the next look
-      for (const at of [after.due, after.cron]) if (at !== null && at > now) next = Math.min(next, at)
-    }
-    if (isReady) this.#wake()
-    if (digest.suspect === 1) this.#claimSuspect()
-    if (rateLimit && isReady && digest.start !== null)
-      next = Math.min(next, digest.start + rateLimit.durationMs)
-    return next
-  }
-
-  #expect(at: number): void {
-    this.#dueAt = Math.min(this.#dueAt, at)
-    if (!this.#isPolling) this.#pollAt(this.#dueAt)
-  }
-
-  /** Lets the next poll come at a time of the queue's clock, or after the interval if that is sooner. */
-  #pollAt(at: number): void {
-    if (this.#state !== 'open') return
-    const delayMs = Math.max(1, Math.min(this.#options.pollIntervalMs, at - this.#store.now()))
-    const dueMs = performance.now() + delayMs
-    if (dueMs >= this.#pollAtMs) return
-    clearTimeout(this.#pollTimer)
-    this.#pollAtMs = dueMs
-    this.#pollTimer = setTimeout(() => void this.#poll(), delayMs)
   }
 
   async #beat(): Promise<void> {
@@ -305,7 +249,8 @@ export class Consumer implements AsyncDisposable {
     this.#leaveHub()
     const wasOpen = this.#state === 'open'
     if (this.#state !== 'closed') this.#state = 'closing'
-    clearTimeout(this.#pollTimer)
+    clearTimeout(this.#startTimer)
+    this.#lookout.stop()
     if (wasOpen) {
       await this.#runner.close(timeoutMs, abortMs)
       await this.#settled()
@@ -343,7 +288,8 @@ export class Consumer implements AsyncDisposable {
     const wasClosing = this.#state === 'closing'
     this.#state = 'closed'
     this.#leaveHub()
-    clearTimeout(this.#pollTimer)
+    clearTimeout(this.#startTimer)
+    this.#lookout.stop()
     clearInterval(this.#beatTimer)
     this.#outbox.stop()
     this.#runner.abandon()
