@@ -5,7 +5,8 @@ const ofBook = ({ bookId }: KeyedRow): readonly string[] => [`book:${bookId}`, .
 
 /**
  * For each table: the tags of what shows one of its rows. Lists carry `book_listings` whatever they list, so none of
- * their finer tags is named; what shows no more than one book carries `books` only to be cleared with all others.
+ * their finer tags is named; what shows no more than one book carries `books` only to be cleared with all others. Posts
+ * have `post_listings` and `posts` in the same way.
  */
 export const tagsOfRow: Readonly<Record<string, (row: KeyedRow) => readonly string[]>> = {
   books: ({ id }) => [`book:${id}`, ...LISTED, 'book_stats'],
@@ -16,7 +17,7 @@ export const tagsOfRow: Readonly<Record<string, (row: KeyedRow) => readonly stri
   genres: ({ slug }) => [`genre:${slug}`, ...LISTED],
   publishers: ({ id }) => [`publisher:${id}`],
   reviews: ({ bookId }) => [`book:${bookId}`],
-  posts: ({ slug }) => [`post:${slug}`, 'posts'],
+  posts: ({ slug }) => [`post:${slug}`, 'post_listings'],
 }
 
 /** The tags of everything that shows, or showed, one of the rows that changed; each once. */

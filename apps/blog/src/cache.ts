@@ -24,7 +24,8 @@ export function openCache(redisUrl: string | undefined, onError: (error: unknown
   const redis = new Redis(redisUrl, { enableOfflineQueue: false })
   let isAway = false
   redis.on('ready', () => (isAway = false))
-  redis.on('error', (error) => {
+  redis.on('error', (error: Error & { command?: { name: string } }) => {
+    if (error.command?.name === 'select') redis.disconnect() // it would go on with another database
     if (!isAway) onError(error) // and not with each attempt to come back
     isAway = true
   })

@@ -10,7 +10,12 @@ const environment = z.object({
     .min(1)
     .default(fileURLToPath(new URL('../data', import.meta.url))),
   WORKER_DB_PATH: z.string().min(1).optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .refine((url) => !URL.canParse(url) || /^\/?\d*$/.test(new URL(url).pathname), {
+      error: 'expected its path to be the number of a database, such as /1',
+    })
+    .optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   PHANTOMDB_HOST: z.url({ protocol: /^https?$/ }).optional(),
   ADMIN_TOKEN: z.string().min(16).optional(),

@@ -2,7 +2,13 @@ import { fileURLToPath } from 'node:url'
 import type { SqliteWorker } from '@outrider/sqlite-worker'
 import { Analytics } from './analytics.ts'
 import { AuditLog } from './audit-log.ts'
-import { answerQuestion, type CacheQuestion, type CacheReport } from './cache-questions.ts'
+import {
+  answerQuestion,
+  change,
+  type CacheChange,
+  type CacheQuestion,
+  type CacheReport,
+} from './cache-questions.ts'
 import { tagsOf } from './cache-tags.ts'
 import { openCache, type Cache } from './cache.ts'
 import { openDatabase, type OpenDatabase } from './database.ts'
@@ -61,7 +67,7 @@ export async function openSite(settings: Settings, { onError }: SiteEvents): Pro
     program: fileURLToPath(new URL('../dist/gateway.js', import.meta.url)),
     env: dataEnvironment(settings),
     onQuestion: (question) =>
-      answerQuestion(cache.backend, question).catch((error: unknown) => {
+      answerQuestion(cache, question).catch((error: unknown) => {
         onError(error, 'the cache did not do what another process asked for')
         return null
       }),
@@ -93,9 +99,14 @@ export async function openSite(settings: Settings, { onError }: SiteEvents): Pro
     cache.close()
     await hub.leave()
   }
-  const everywhere = async (question: CacheQuestion): Promise<void> => {
-    await answerQuestion(cache.backend, question)
-    if (!cache.redis) await hub.ask(question)
+  /** What Redis does not confirm, other processes try as well: they may live for longer than this one. */
+  const everywhere = async (what: CacheChange): Promise<void> => {
+    const [here] = await Promise.allSettled([change(cache.backend, what)])
+    const isInRedis = cache.redis !== undefined && here.status === 'fulfilled'
+    const told = hub.ask({ ...what, isInRedis })
+    if (isInRedis) return void told.catch(() => {}) // it matters only to a process that should use Redis and does not
+    const [elsewhere] = await Promise.allSettled([told])
+    for (const outcome of [here, elsewhere]) if (outcome.status === 'rejected') throw outcome.reason
   }
   const invalidate = (tags: readonly string[]): Promise<void> => everywhere({ type: 'invalidate', tags })
   return {

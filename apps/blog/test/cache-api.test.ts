@@ -143,6 +143,14 @@ describeEachCache('over HTTP', (site) => {
       expect((await clear(app, 'films')).statusCode).toBe(400)
       const empty = await app.inject({ method: 'POST', url: '/admin/clear-cache/', headers: staff })
       expect(empty.statusCode).toBe(400)
+      const broken = await app.inject({
+        method: 'POST',
+        url: '/admin/clear-cache/',
+        headers: { ...staff, 'content-type': 'application/json' },
+        payload: '{',
+      })
+      expect(broken.statusCode).toBe(400)
+      expect(broken.json()).toEqual({ status: 'error', message: 'Invalid request' })
       for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'] as const) {
         const response = await app.inject({ method, url: '/admin/clear-cache/', headers: staff })
         expect(response).toMatchObject({ statusCode: 405, headers: { allow: 'POST' } })
@@ -172,6 +180,19 @@ describeEachCache('over HTTP', (site) => {
       })
       expect(await isCached(opened)).toEqual({ book: false, search: false, stats: false })
       expect(await statusIn(other, '/books/1')).toBe('MISS')
+    })
+
+    it('clears nothing in a dry run, and says so', { timeout: 60_000 }, async () => {
+      await fill(site())
+      const { code, stdout, stderr } = await run('clear_book_cache', '--tag', 'book:1', '--dry-run')
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+      expect(stderr).toContain('would clear cache with tag "book:1"')
+      expect(await isCached(site().site)).toMatchObject({ book: true })
+      const nothing = await run('clear_book_cache', '--tag', '')
+      expect(nothing).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('Specify --tag or --all-books'),
+      })
     })
 
     it('tells what is cached, and how often it was found', { timeout: 60_000 }, async () => {

@@ -103,6 +103,21 @@ it('who asks gets the answers of all other members, also when one goes before it
   for (const hub of [asking, one, two]) await hub.leave()
 })
 
+it('who asks is told of members that give no answer in time, as one that is stopped', async () => {
+  const dataDir = await dataFolder()
+  const server = new HubServer(undefined, { answerTimeoutMs: 50 })
+  await server.listen(dataDir)
+  onTestFinished(() => server.close(dataDir))
+  const asking = await member(dataDir)
+  const hubs = [
+    asking,
+    await member(dataDir),
+    await member(dataDir, { onQuestion: () => new Promise(() => {}) }),
+  ]
+  await expect(asking.ask(['books'])).rejects.toThrow('Other processes of this site that gave no answer: 1')
+  for (const hub of hubs) await hub.leave()
+})
+
 it('a member says when it finds the database elsewhere than before', async () => {
   const dataDir = await dataFolder()
   const sockets: Socket[] = []

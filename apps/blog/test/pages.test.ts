@@ -1,4 +1,5 @@
 import { describeWith } from '@outrider/test-kit'
+import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { books } from '../src/models/index.ts'
 import { startSite, view, type TestSite } from './fixture.ts'
@@ -117,9 +118,13 @@ describeWith('postgres', 'pages', () => {
     expect(await view(test.app, '/books/4')).toMatchObject({ status: 'MISS' })
   })
 
-  it('stay as they are when the demo is seeded again', async () => {
+  it('stay as they are when the demo is seeded again, also where a row was changed or deleted', async () => {
     const { seedDemo } = await import('../src/seed/seed-demo.ts')
+    const { db } = test.site.database
+    await db.update(books).set({ title: 'Renamed' }).where(eq(books.id, 35))
+    await db.delete(books).where(eq(books.id, 36))
     await seedDemo(test.site, 'system')
-    expect(await test.site.database.db.$count(books)).toBe(36)
+    expect(await db.$count(books)).toBe(35)
+    expect(await db.$count(books, eq(books.title, 'Renamed'))).toBe(1)
   })
 })

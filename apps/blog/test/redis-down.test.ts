@@ -1,6 +1,7 @@
 import { describeWith, eventually, startRedis, type TestRedis } from '@outrider/test-kit'
 import { eq } from 'drizzle-orm'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest'
+import { openCache } from '../src/cache.ts'
 import { books } from '../src/models/index.ts'
 import { ADMIN_TOKEN } from './each-cache.ts'
 import { manage, startSite, view, type TestSite } from './fixture.ts'
@@ -85,6 +86,61 @@ describeWith(['postgres', 'redis'], 'a site whose Redis goes', () => {
       }
     },
   )
+})
+
+describeWith(['postgres', 'redis'], 'a command with REDIS_URL', () => {
+  it('leaves what Redis did not confirm to the processes of the site', { timeout: 60_000 }, async () => {
+    const redis = await startRedis({ args: [] })
+    onTestFinished(() => redis.stop())
+    const test = await startSite({ redisUrl: redis.url })
+    onTestFinished(() => test.stop())
+    await eventually(async () => expect(await view(test.app, '/books/1')).toMatchObject({ status: 'HIT' }))
+    await redis.kill('SIGSTOP')
+    await test.site.database.db
+      .update(books)
+      .set({ title: 'Renamed while Redis hung' })
+      .where(eq(books.id, 1))
+    const run = await manage(test.settings.dataDir, ['clear_book_cache', '--tag', 'book:1'], {
+      REDIS_URL: redis.url,
+    })
+    expect(run.code).toBe(1)
+    await redis.kill('SIGCONT')
+    await eventually(
+      async () => {
+        const { status, body } = await view(test.app, '/books/1')
+        expect(status).toBe('HIT')
+        expect(body).toContain('Renamed while Redis hung')
+      },
+      { timeoutMs: 15_000 },
+    )
+  })
+
+  it('is heard by a site without it', { timeout: 60_000 }, async () => {
+    const redis = await startRedis({ args: [] })
+    onTestFinished(() => redis.stop())
+    const test = await startSite()
+    onTestFinished(() => test.stop())
+    await view(test.app, '/books/1')
+    expect(await view(test.app, '/books/1')).toMatchObject({ status: 'HIT' })
+    const run = await manage(test.settings.dataDir, ['clear_book_cache', '--tag', 'book:1'], {
+      REDIS_URL: redis.url,
+    })
+    expect(run.code).toBe(0)
+    await eventually(async () => expect(await view(test.app, '/books/1')).toMatchObject({ status: 'MISS' }))
+  })
+})
+
+describeWith('redis', 'a cache in a database that Redis does not have', () => {
+  it('is none, and not one in another database', async () => {
+    const redis = await startRedis({ args: [] })
+    onTestFinished(() => redis.stop())
+    const errors: Error[] = []
+    const cache = openCache(`${redis.url}/99`, (error) => errors.push(error as Error))
+    onTestFinished(() => cache.close())
+    await eventually(() => cache.redis?.status === 'end')
+    expect(errors.map(({ message }) => message)).toEqual(['ERR DB index is out of range'])
+    expect(await cache.backend.set('a', 1, {})).toBe(false)
+  })
 })
 
 describeWith(['postgres', 'redis'], 'a site that starts while its Redis is away', () => {

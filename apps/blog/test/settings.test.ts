@@ -24,6 +24,11 @@ it('takes no short token for the staff', () => {
   expect(readSettings({ ADMIN_TOKEN: 'a-token-of-some-length' }).adminToken).toBe('a-token-of-some-length')
 })
 
+it('takes no Redis whose database has no number', () => {
+  expect(() => readSettings({ REDIS_URL: 'redis://localhost/abc' })).toThrow(/REDIS_URL: expected its path/)
+  expect(readSettings({ REDIS_URL: 'redis://localhost/1' }).redisUrl).toBe('redis://localhost/1')
+})
+
 it('names every variable that does not fit, and shows no value', () => {
   const read = (): unknown => readSettings({ PORT: '70000', REDIS_URL: 'http://user:hunter2@example.com' })
   expect(read).toThrow(/PORT: .*\n {2}REDIS_URL: /)

@@ -19,10 +19,8 @@ export class ClearBookCache extends BaseCommand<Site> {
         await context.clearing.clearAllBookCache()
         await context.clearing.clearBookStats()
       })
-      this.stdout.write(this.style.success('All book cache cleared'))
-    } else if (tag !== undefined) {
-      await this.#clear(`the cache with tag "${tag}"`, () => context.invalidate([tag]))
-      this.stdout.write(this.style.success(`Cache with tag "${tag}" cleared`))
+    } else if (tag) {
+      await this.#clear(`cache with tag "${tag}"`, () => context.invalidate([tag]))
     } else {
       throw new CommandError('Specify --tag or --all-books')
     }
@@ -34,5 +32,10 @@ export class ClearBookCache extends BaseCommand<Site> {
     } catch (error) {
       throw isRelayCacheError(error) ? new CommandError(error.message, { cause: error }) : error
     }
+    if (!this.dryRun) this.stdout.write(this.style.success(`${capitalized(what)} cleared`))
   }
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

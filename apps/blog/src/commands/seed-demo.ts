@@ -3,7 +3,7 @@ import { seedDemo } from '../seed/seed-demo.ts'
 import type { Site } from '../site.ts'
 
 export class SeedDemo extends BaseCommand<Site> {
-  static override help = 'Writes the books and posts of the demo; running it again changes nothing'
+  static override help = 'Writes the books and posts of the demo, unless there are any'
 
   addCommandArguments(p: Arguments) {
     return p

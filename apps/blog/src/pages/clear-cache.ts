@@ -1,11 +1,13 @@
 import { isRelayCacheError } from '@outrider/relaycache'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { isStaff } from '../staff.ts'
 import type { PageContext } from './page.ts'
 
 const form = z.object({ cache_type: z.enum(['books', 'stats', 'all']) })
 const PATH = '/admin/clear-cache/'
+
+const statusOf = ({ statusCode = 500 }: FastifyError): number => statusCode
 
 const failure = (message: string) => ({ status: 'error', message })
 
@@ -26,6 +28,13 @@ export function clearCacheApi(app: FastifyInstance, { site }: PageContext): void
   app.post(
     PATH,
     {
+      // also of a body that cannot be read
+      errorHandler: (error, request, reply) => {
+        if (statusOf(error) >= 500) request.log.error(error)
+        return reply
+          .code(statusOf(error))
+          .send(failure(statusOf(error) < 500 ? 'Invalid request' : 'It failed'))
+      },
       onRequest: async (request, reply) => {
         if (isStaff(request, site.settings)) return
         return reply.code(401).header('www-authenticate', 'Bearer').send(failure('Staff only'))

@@ -17,8 +17,9 @@ import { genreNames, isbnOf, publisherRows, reviewsOf, seedBooks } from './libra
 import { seedPosts } from './posts.ts'
 
 /**
- * Writes the demo's books and posts. Running it again changes nothing: rows are found by their natural keys. `actor` is
- * whom the audit log names.
+ * Writes the demo's books and posts, unless there are any: what was changed or deleted since the first time stays so.
+ * When several processes do so at once, each finds the rows of the others by their natural keys. `actor` is whom the
+ * audit log names.
  */
 export async function seedDemo(site: Pick<Site, 'transaction'>, actor: string): Promise<void> {
   const genreRows = genreNames.map((name) => ({ name, slug: name.toLowerCase() }))
@@ -80,6 +81,7 @@ export async function seedDemo(site: Pick<Site, 'transaction'>, actor: string): 
   ] as const
 
   await site.transaction(actor, async (tx, touch) => {
+    if ((await tx.$count(books)) + (await tx.$count(posts)) > 0) return
     const made = await bulkCreateBulksInSteps(tx, entries, {
       returning: 'ids',
       onConflict: [

@@ -27,7 +27,7 @@ export function createPostService(db: Database, backend: CacheBackend): PostServ
   const summary = { slug: posts.slug, title: posts.title, author: posts.author, createdAt: posts.createdAt }
   const shared = { backend, distributedSingleflight: true }
   return {
-    listPosts: cache({ ...shared, ttl: '30m', key: 'posts', tags: ['posts'] }, () =>
+    listPosts: cache({ ...shared, ttl: '30m', key: 'posts', tags: ['posts', 'post_listings'] }, () =>
       db.select(summary).from(posts).orderBy(desc(posts.createdAt), posts.id).limit(10),
     ),
     getPost: cache(

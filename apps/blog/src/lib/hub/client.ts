@@ -60,7 +60,7 @@ export class Hub<Question, Answer> {
 
   /**
    * What the other processes answer, in no order. Resolves once each has answered or is gone. @throws when the hub is
-   * gone before
+   * gone before, or one of them gives no answer for ten seconds
    */
   async ask(question: Question): Promise<readonly Answer[]> {
     const id = this.#nextId++
@@ -89,8 +89,10 @@ export class Hub<Question, Answer> {
       const said = message as FromHub
       if (said.type === 'question') void this.#answer(socket, said)
       else if (said.type === 'answers') {
-        this.#waiting.get(said.id)?.resolve(said.answers as Answer[])
+        const asking = this.#waiting.get(said.id)
         this.#waiting.delete(said.id)
+        if (said.silent === 0) asking?.resolve(said.answers as Answer[])
+        else asking?.reject(new Error(`Other processes of this site that gave no answer: ${said.silent}`))
       }
     })
     socket.on('close', () => {

@@ -12,7 +12,13 @@ export type ToHub =
 export type FromHub =
   | { readonly type: 'welcome'; readonly gateway: Gateway | undefined }
   | { readonly type: 'question'; readonly id: number; readonly question: unknown }
-  | { readonly type: 'answers'; readonly id: number; readonly answers: readonly unknown[] }
+  /** `silent`: how many gave none in time. */
+  | {
+      readonly type: 'answers'
+      readonly id: number
+      readonly answers: readonly unknown[]
+      readonly silent: number
+    }
 
 /** Where the databases are, and what its callers need to know. */
 export interface Gateway {

@@ -8,6 +8,9 @@ import { receive, send, type Gateway, type HubAddress, type ToHub } from './mess
 /** How long the hub stays when the last process left without a word, so that its next start finds everything warm. */
 const CRASH_GRACE_MS = 10_000
 
+/** How long a member may take to answer: one that is stopped is still connected. */
+const ANSWER_TIMEOUT_MS = 10_000
+
 /** A question that is under way. */
 interface Round {
   readonly pending: Set<Socket>
@@ -21,6 +24,7 @@ interface Round {
  */
 export class HubServer {
   readonly #gateway: Gateway | undefined
+  readonly #answerTimeoutMs: number
   readonly #token = randomBytes(24).toString('base64url')
   readonly #members = new Set<Socket>()
   readonly #rounds = new Map<number, Round>()
@@ -32,8 +36,9 @@ export class HubServer {
   /** Makes it as if the last process had left. */
   desert: () => void = () => {}
 
-  constructor(gateway: Gateway | undefined) {
+  constructor(gateway: Gateway | undefined, { answerTimeoutMs = ANSWER_TIMEOUT_MS } = {}) {
     this.#gateway = gateway
+    this.#answerTimeoutMs = answerTimeoutMs
     this.deserted = new Promise((resolve) => (this.desert = resolve))
     this.#server = createServer((socket) => this.#welcome(socket))
   }
@@ -91,7 +96,7 @@ export class HubServer {
     send(socket, { type: 'welcome', gateway: this.#gateway })
   }
 
-  /** Passes a question on to all others; answers once each of them has answered, or is gone. */
+  /** Passes a question on to all others; answers once each of them has answered, is gone, or has been silent for long. */
   async #ask(
     from: Socket,
     { id, question }: { readonly id: number; readonly question: unknown },
@@ -105,10 +110,12 @@ export class HubServer {
         this.#rounds.set(round, { pending, answers, done: resolve }),
       )
       for (const member of pending) send(member, { type: 'question', id: round, question })
+      const timer = setTimeout(() => this.#rounds.get(round)?.done(), this.#answerTimeoutMs)
       await done
+      clearTimeout(timer)
       this.#rounds.delete(round)
     }
-    send(from, { type: 'answers', id, answers })
+    send(from, { type: 'answers', id, answers, silent: pending.size })
   }
 
   #leaveIfAlone(graceMs: number): void {
