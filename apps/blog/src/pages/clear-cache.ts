@@ -31,7 +31,7 @@ export function clearCacheApi(app: FastifyInstance, { site }: PageContext): void
       // also of a body that cannot be read
       errorHandler: (error, request, reply) => {
         if (statusOf(error) >= 500) request.log.error(error)
-        return reply
+        void reply
           .code(statusOf(error))
           .send(failure(statusOf(error) < 500 ? 'Invalid request' : 'It failed'))
       },
