@@ -83,7 +83,10 @@ export interface StoreOptions {
   readonly resultTags?: readonly string[] | undefined
 }
 
-/** How a computed value is handed out, so that no caller can change what another one gets. */
+/**
+ * How a computed value is handed out, so that no caller can change what another one gets. A value that cannot be stored
+ * cannot be copied either: all get the same one.
+ */
 export interface Shared {
   /** For the caller that computed it. */
   readonly own: unknown

@@ -120,8 +120,9 @@ export class UnsupportedKeyError extends RelayCacheError {
 }
 
 /**
- * Reported to `onError` when a computed value cannot be stored. The caller has got the value all the same. `cause` is
- * what was thrown while it was copied, by a getter for instance.
+ * Reported to `onError` when a computed value cannot be stored. The caller has got the value all the same, and whoever
+ * joined the run the very same object, since nothing can copy it. `cause` is what was thrown while it was copied, by a
+ * getter for instance.
  */
 export class UnsupportedValueError extends RelayCacheError {
   readonly name = 'UnsupportedValueError' as const

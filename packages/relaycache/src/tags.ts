@@ -6,6 +6,9 @@ export type Tags<A extends readonly unknown[]> = readonly string[] | ((...args: 
 /** For an entry without tags. */
 export const NO_TAGS = (): readonly string[] => []
 
+/** Up to so many tags a search of the list is faster than a Set. */
+const FEW_TAGS = 16
+
 /** What a message calls some tags. */
 interface TagNames {
   /** @default 'tags' */
@@ -27,6 +30,7 @@ export function distinctTags(tags: unknown, names: TagNames = {}): readonly stri
     const got = typeof tag === 'string' && tag !== '' ? 'a lone surrogate' : describe(tag)
     throw notTags(names, `[${wrong}]`, `a well-formed string that is not empty, got ${got}`)
   }
+  if (tags.length > FEW_TAGS) return [...new Set(tags as string[])]
   return (tags as string[]).filter((tag, index) => tags.indexOf(tag) === index)
 }
 

@@ -1,5 +1,11 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { eventually } from '@outrider/test-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { cache, getDefaultBackend, InMemoryCache, invalidate, setDefaultBackend } from '../src/index.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 describe('InMemoryCache', () => {
   afterEach(() => {
@@ -28,6 +34,16 @@ describe('InMemoryCache', () => {
     expect(performance.now()).toBeLessThan(until)
   })
 
+  it('finds within 64 lookups that a value expired while the event loop was blocked', async () => {
+    const backend = new InMemoryCache()
+    await backend.set('a', 1, { ttl: '10ms' })
+    const until = performance.now() + 20
+    while (performance.now() < until);
+    let hits = 0
+    while (hits <= 64 && (await backend.has('a'))) hits += 1
+    expect(hits).toBeLessThanOrEqual(64)
+  })
+
   it('drops what was not used for longest when it is full', async () => {
     const backend = new InMemoryCache({ maxItems: 2 })
     await backend.set('a', 1)
@@ -51,6 +67,41 @@ describe('InMemoryCache', () => {
       throw new Error('no')
     })
     await expect(failing()).rejects.toThrow('no')
+    expect(await backend.stats()).toMatchObject({ totalKeys: 0, totalTags: 0 })
+  })
+
+  it('forgets a softly invalidated tag with the last value that had it before or since', async () => {
+    const backend = new InMemoryCache()
+    const soften = () => invalidate({ tags: ['t'], backend, soft: true })
+    for (const key of ['a', 'b', 'c']) {
+      await backend.set(key, key, { tags: ['t'] })
+      await soften()
+      await soften()
+    }
+    for (const key of ['b', 'c', 'a']) {
+      expect((await backend.stats()).totalTags).toBe(1)
+      await backend.delete(key)
+    }
+    expect(await backend.stats()).toMatchObject({ totalKeys: 0, totalTags: 0 })
+  })
+
+  it('remembers nothing of soft invalidations between which nothing is stored', async () => {
+    const backend = new InMemoryCache()
+    let runs = 0
+    const get = cache({ ttl: 60, backend, tags: ['t'] }, async function get() {
+      return (runs += 1)
+    })
+    await get()
+    const soften = async (times: number) => {
+      for (let time = 0; time < times; time += 1) await backend.invalidateTags(['t'], { soft: true })
+      collectGarbage()
+      return process.memoryUsage().heapUsed
+    }
+    const before = await soften(1000)
+    expect((await soften(100_000)) - before).toBeLessThan(2_000_000)
+    expect(await get.lookup()).toEqual({ value: 1, status: 'stale' })
+    await eventually(async () => expect(await get.lookup()).toEqual({ value: 2, status: 'hit' }))
+    await backend.clear()
     expect(await backend.stats()).toMatchObject({ totalKeys: 0, totalTags: 0 })
   })
 

@@ -2,8 +2,9 @@
 const MAX_CALLS = 64
 
 /**
- * The time in milliseconds, at most one millisecond old, or {@link MAX_CALLS} calls where one caller keeps the event
- * loop busy. It begins above 0 also under fake timers: lru-cache takes 0 for "no time".
+ * The time in milliseconds, at most one millisecond old while the event loop gets to its timers. Where something blocks
+ * it, the time is from before that for up to {@link MAX_CALLS} calls more. It begins above 0 also under fake timers:
+ * lru-cache takes 0 for "no time".
  */
 export class Clock {
   #now = 0

@@ -325,6 +325,6 @@ export class InMemoryCache implements CacheBackend {
 
 function bytesOf({ value, tokens }: Entry, key: string): number {
   let bytes = ENTRY_BYTES + sizeOf(value) + sizeOf(key)
-  for (const { tag } of tokens) bytes += TOKEN_BYTES + sizeOf(tag)
+  for (const { tag } of tokens) bytes += TOKEN_BYTES + sizeOf(tag.name)
   return bytes
 }

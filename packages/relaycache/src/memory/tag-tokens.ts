@@ -1,70 +1,77 @@
+/** A tag between two ordinary invalidations. */
+class Tag {
+  readonly name: string
+  /** Whether what was stored with it may still be served, were it only as stale. */
+  servable = true
+  /** Entries and captures that hold tokens of the tag. It is forgotten with the last one. */
+  holders = 0
+  /** Every soft invalidation puts another one in its place. */
+  token: Token = { tag: this, alive: true }
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
 /** The state of a tag between two invalidations. Entries hold the tokens of their tags; an invalidation kills them. */
 export interface Token {
-  readonly tag: string
+  readonly tag: Tag
   alive: boolean
-  /** What a soft invalidation put in the place of this token. It is held by this one. */
-  successor: Token | undefined
-  /** Entries and captures that hold the token. The tag is forgotten with the last one. */
-  holders: number
 }
 
 /** The current token of every tag that something holds. Tokens are told apart by identity and never come back. */
 export class TagTokens {
-  readonly #current = new Map<string, Token>()
+  readonly #tags = new Map<string, Tag>()
 
   get size(): number {
-    return this.#current.size
+    return this.#tags.size
   }
 
   /** The current tokens of `tags`, held until {@link release}. */
   hold(tags: readonly string[]): readonly Token[] {
-    return tags.map((tag) => {
-      let token = this.#current.get(tag)
-      if (!token) this.#current.set(tag, (token = newToken(tag)))
-      token.holders += 1
-      return token
+    return tags.map((name) => {
+      let tag = this.#tags.get(name)
+      if (!tag) this.#tags.set(name, (tag = new Tag(name)))
+      tag.holders += 1
+      return tag.token
     })
   }
 
   /** Whether `tokens` are the current tokens of exactly these tags. */
   areCurrent(tokens: readonly Token[], tags: readonly string[]): boolean {
     return (
-      tokens.length === tags.length && tags.every((tag, index) => this.#current.get(tag) === tokens[index])
+      tokens.length === tags.length &&
+      tags.every((name, index) => this.#tags.get(name)?.token === tokens[index])
     )
   }
 
   release(tokens: readonly Token[]): void {
-    for (const token of tokens) {
-      token.holders -= 1
-      if (token.holders > 0) continue
-      if (token.alive) this.#current.delete(token.tag)
-      if (token.successor) this.release([token.successor])
+    for (const { tag } of tokens) {
+      tag.holders -= 1
+      // One that was killed may have made way for another of its name.
+      if (tag.holders === 0 && tag.servable) this.#tags.delete(tag.name)
     }
   }
 
   kill(tags: Iterable<string>): void {
-    for (const tag of tags) {
-      const token = this.#current.get(tag)
-      if (!token) continue
-      token.alive = false
-      this.#current.delete(tag)
+    for (const name of tags) {
+      const tag = this.#tags.get(name)
+      if (!tag) continue
+      tag.servable = false
+      tag.token.alive = false
+      this.#tags.delete(name)
     }
   }
 
-  /** Gives the tags new tokens. What holds the old ones is stale, until the new ones are killed. */
+  /** Gives the tags new tokens. What holds older ones is stale, until the tag is killed. */
   soften(tags: Iterable<string>): void {
-    for (const tag of tags) {
-      const token = this.#current.get(tag)
-      if (!token) continue
-      token.alive = false
-      token.successor = { ...newToken(tag), holders: 1 }
-      this.#current.set(tag, token.successor)
+    for (const name of tags) {
+      const tag = this.#tags.get(name)
+      if (!tag) continue
+      tag.token.alive = false
+      tag.token = { tag, alive: true }
     }
   }
-}
-
-function newToken(tag: string): Token {
-  return { tag, alive: true, successor: undefined, holders: 0 }
 }
 
 /** Whether nothing was invalidated since the tokens were taken. */
@@ -75,9 +82,5 @@ export function areAlive(tokens: readonly Token[]): boolean {
 
 /** Whether nothing was invalidated since the tokens were taken, but softly. */
 export function areServable(tokens: readonly Token[]): boolean {
-  return tokens.every((token) => {
-    let latest: Token | undefined = token
-    while (latest && !latest.alive) latest = latest.successor
-    return latest !== undefined
-  })
+  return tokens.every(({ tag }) => tag.servable)
 }
