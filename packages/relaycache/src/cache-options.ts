@@ -78,7 +78,7 @@ export interface CacheOptions<A extends readonly unknown[], T = unknown> {
 /** {@link CacheOptions} with every decision made. */
 export interface ResolvedCacheOptions<A extends readonly unknown[]> {
   readonly name: string
-  /** How long any value may live. */
+  /** How long any value, or an error that is kept, may live. */
   readonly lifeMs: number
   /** The ttl of one value. */
   readonly ttlMsOf: (value: unknown) => number
@@ -141,12 +141,13 @@ export function resolveCacheOptions<A extends readonly unknown[]>(
   const makeKey = keyMaker(options, name)
   const ttlMs = ttlToMs('ttl', options.ttl)
   const negativeTtlMs = optionalTtl('negativeTtl', options.negativeTtl) ?? ttlMs
+  const errorTtlMs = optionalTtl('errorTtl', options.errorTtl)
   const stale = resolveStaleOptions(options)
   return {
     name,
-    lifeMs: Math.max(ttlMs, negativeTtlMs) + stale.graceMs,
+    lifeMs: Math.max(Math.max(ttlMs, negativeTtlMs) + stale.graceMs, errorTtlMs ?? 0),
     ttlMsOf: ttlPicker({ ttlMs, negativeTtlMs, jitter: checkFraction('jitter', options.jitter ?? 0) }),
-    errorTtlMs: optionalTtl('errorTtl', options.errorTtl),
+    errorTtlMs,
     singleflight: resolveSingleflight(options),
     ...stale,
     bypass,

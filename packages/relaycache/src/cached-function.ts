@@ -48,8 +48,8 @@ export interface CachedFunction<A extends readonly unknown[], T> {
    */
   with(options: CallOptions): (...args: A) => Promise<T>
   /**
-   * The results for several lists of arguments, in their order. All are looked up together: in Redis with one round trip,
-   * for up to 1000 keys and tags. What is missing is computed as in single calls. Rejects with the first error.
+   * The results for several lists of arguments, in their order. All are looked up together: in Redis in commands with 80
+   * keys and tags each, all at once. What is missing is computed as in single calls. Rejects with the first error.
    * @example
    * const [dune, emma] = await getBook.many([[1], [2]])
    */

@@ -13,6 +13,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { cacheView } from '../src/express/index.ts'
 import { InMemoryCache, invalidate } from '../src/index.ts'
 import { latch } from './latch.ts'
+import { describeLeftClients, type Exchange } from './left-clients.ts'
 import { listen } from './serve-fetch.ts'
 import { describeViews, type RunningServer } from './view-contract.ts'
 
@@ -38,6 +39,21 @@ describeViews('Express', ({ tags, keyFunc, ...options }, handle) => {
   }
   app.use(view, (request, response) => respond(request, response))
   app.use(onError)
+  return listen(createServer(app))
+})
+
+describeLeftClients('Express', (backend, before, handle) => {
+  const app = express()
+  const exchange = (request: Request, response: Response): Exchange => ({
+    request,
+    response,
+    answer: (body) => response.send(body),
+  })
+  app.use((request, response, next) => {
+    before(exchange(request, response))
+    next()
+  })
+  app.use(cacheView({ backend }), (request, response) => handle(exchange(request, response)))
   return listen(createServer(app))
 })
 

@@ -1,11 +1,12 @@
 import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
 import { eventually } from '@outrider/test-kit'
-import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { cacheView } from '../src/fastify/index.ts'
 import { InMemoryCache, invalidate } from '../src/index.ts'
 import { latch } from './latch.ts'
+import { describeLeftClients, holdReads, type Exchange } from './left-clients.ts'
 import { describeViews, type RunningServer } from './view-contract.ts'
 
 async function listen(app: FastifyInstance): Promise<RunningServer> {
@@ -39,6 +40,21 @@ describeViews('Fastify', ({ tags, keyFunc, ...options }, handle) => {
     if (typeof body === 'string') return reply.send(body)
     return reply.send(body instanceof Uint8Array ? body : Readable.from(body))
   })
+  return listen(app)
+})
+
+describeLeftClients('Fastify', (backend, before, handle) => {
+  const app = createApp()
+  const exchange = (request: FastifyRequest, reply: FastifyReply): Exchange => ({
+    request: request.raw,
+    response: reply.raw,
+    answer: (body) => void reply.send(body),
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    before(exchange(request, reply))
+    done()
+  })
+  app.get('/*', cacheView({ backend }), (request, reply) => handle(exchange(request, reply)))
   return listen(app)
 })
 
@@ -187,6 +203,72 @@ describe('cacheView() for Fastify', () => {
     expect(await Promise.all(bodies)).toEqual(['run 4', 'run 4'])
     stuck.open()
     expect(await left).toBe('left')
+  })
+
+  it('lets others go on when something in front of it takes the reply over during the read', async () => {
+    const { backend, reading, go } = holdReads()
+    const replies: FastifyReply[] = []
+    const url = await start((app) => {
+      app.addHook('onRequest', async (_request, reply) => void replies.push(reply))
+      app.get('/', cacheView({ backend }), async () => 'body')
+    })
+    const first = fetch(url)
+    await reading.opened
+    replies[0]?.hijack()
+    go.open()
+    expect(await (await fetch(url)).text()).toBe('body')
+    replies[0]?.raw.end('own')
+    expect(await (await first).text()).toBe('own')
+  })
+
+  it('lets others go on when an injected request is aborted during the read', async () => {
+    const { backend, reading, go } = holdReads()
+    const app = createApp()
+    app.get('/', cacheView({ backend }), (_request, reply) => {
+      if (!reply.raw.destroyed) void reply.send('body')
+    })
+    const leaving = new AbortController()
+    const left = expect(app.inject({ url: '/', signal: leaving.signal })).rejects.toThrow('aborted')
+    await reading.opened
+    leaving.abort()
+    await left
+    go.open()
+    expect((await app.inject('/')).body).toBe('body')
+    await app.close()
+  })
+
+  it('does not make requests wait for one another where a handler answers past Fastify', async () => {
+    const stuck = latch()
+    let runs = 0
+    const url = await start((app) => {
+      app.get('/', cacheView({ backend: new InMemoryCache() }), (_request, reply) => {
+        const run = (runs += 1)
+        void (run === 2 ? stuck.opened : Promise.resolve()).then(() => reply.raw.end(`run ${run}`))
+      })
+    })
+    expect(await (await fetch(url)).text()).toBe('run 1')
+    const slow = fetch(url)
+    await eventually(() => expect(runs).toBe(2))
+    expect(await (await fetch(url)).text()).toBe('run 3')
+    stuck.open()
+    expect(await (await slow).text()).toBe('run 2')
+  })
+
+  it('leaves to Fastify the error for a Response whose body is used', async () => {
+    const url = await start((app) => {
+      app.get('/', cacheView({ backend: new InMemoryCache() }), async () => {
+        const response = new Response('body')
+        await response.text()
+        return response
+      })
+    })
+    for (let i = 0; i < 2; i++) {
+      const response = await fetch(url)
+      expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
+        500,
+        'FST_ERR_REP_RESPONSE_BODY_CONSUMED',
+      ])
+    }
   })
 
   it('answers with an error when a stream fails', async () => {

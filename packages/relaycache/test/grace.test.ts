@@ -72,6 +72,22 @@ describeEachBackend('grace', (create) => {
       expect(await outcome).toEqual({ value: { run: 2 }, status: 'miss' })
     })
 
+    it('lets a value be stored whose function began before its end', async () => {
+      const { get, db, go } = await stale({ grace: '300ms' })
+      db.waits = true
+      const longer = cache({ ttl: '1h', grace: '300ms', backend, tags: ['t'] }, async function get() {
+        db.runs += 1
+        await go.opened
+        return { run: db.runs }
+      })
+      const running = longer()
+      await eventually(() => db.runs === 2)
+      await eventually(async () => expect(await backend.peek(KEY, () => ['t'], true)).toEqual({ hit: false }))
+      go.open()
+      expect(await running).toEqual({ run: 2 })
+      expect(await get.peek()).toEqual({ hit: true, value: { run: 2 } })
+    })
+
     it('is over at its end', async () => {
       const { get, db } = await stale({ grace: '40ms' })
       db.fails = true
@@ -259,6 +275,32 @@ describeEachBackend('earlyRefresh', (create) => {
     random.mockReturnValue(0.5)
     expect(outcomes).toEqual(outcomes.map(() => ({ value: 1, status: 'hit' })))
     await eventually(async () => expect(await get.lookup()).toEqual({ value: 2, status: 'hit' }))
+  })
+
+  it('has one run under way at a time, however often the dice say so', async () => {
+    const reading = latch()
+    const go = latch()
+    let runs = 0
+    const get = cache({ ttl: 60, earlyRefresh: true, backend: create() }, async function get() {
+      runs += 1
+      const run = runs
+      if (run > 1) {
+        reading.open()
+        await go.opened
+      }
+      return run
+    })
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    await get()
+    random.mockReturnValue(0)
+    await get()
+    await reading.opened
+    for (let time = 0; time < 3; time += 1) {
+      expect(await get.lookup()).toEqual({ value: 1, status: 'hit' })
+    }
+    go.open()
+    await eventually(async () => expect(await get.peek()).toEqual({ hit: true, value: 2 }))
+    expect(runs).toBe(2)
   })
 
   it('does not store what it computed when something was invalidated meanwhile', async () => {

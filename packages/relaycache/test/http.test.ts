@@ -72,6 +72,21 @@ describe('cacheView() for fetch handlers', () => {
     await reader?.cancel()
   })
 
+  it('passes on at once what says that it is longer than maxBodyBytes', async () => {
+    const view = cacheView({ backend: new InMemoryCache(), maxBodyBytes: 1000 })(
+      () =>
+        new Response(
+          new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('first')) }),
+          {
+            headers: { 'content-length': '1001' },
+          },
+        ),
+    )
+    const reader = (await view(get('/'))).body?.getReader()
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('first')
+    await reader?.cancel()
+  })
+
   it('rejects with what the handler, its body, keyFunc or tags throw', async () => {
     const error = new Error('no')
     const fail = (): never => {

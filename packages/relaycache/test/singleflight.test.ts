@@ -1,6 +1,6 @@
 import { describeWith, eventually, startRedisCluster } from '@outrider/test-kit'
-import type { Cluster, Redis } from 'ioredis'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Redis, type Cluster } from 'ioredis'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   cache,
   InMemoryCache,
@@ -82,6 +82,7 @@ describeWith('redis', 'distributed singleflight', () => {
     gate = latch()
   })
   afterEach(() => {
+    vi.useRealTimers()
     gate.open()
   })
 
@@ -419,6 +420,23 @@ describeWith('redis', 'distributed singleflight', () => {
     expect(await processes[0]?.peek(1)).toEqual({ hit: true, value: { run: 2 } })
   })
 
+  it('renews a lock of a long ttl once a minute, and no sooner', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const own = await server.open()
+    const value = openProcess(own, readNumber, { distLockTtl: '52w' }).getBook(1)
+    await eventually(() => runs === 1)
+    const [lock = ''] = await locks()
+    await client.pexpire(lock, 60_000)
+    const sent = vi.spyOn(own, 'eval')
+    vi.advanceTimersByTime(59_999)
+    expect(sent).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(sent).toHaveBeenCalledTimes(1)
+    await eventually(async () => (await client.pttl(lock)) > 60_000)
+    gate.open()
+    expect(await value).toEqual({ run: 1 })
+  })
+
   it('looks for itself when the connection that listens was killed', async () => {
     const processes = await openProcesses(2, readNumber)
     const calls = processes.map((getBook) => getBook(1))
@@ -435,6 +453,23 @@ describeWith('redis', 'distributed singleflight', () => {
     await client.script('FLUSH')
     gate.open()
     expect(await Promise.all(calls)).toEqual([{ run: 1 }, { run: 1 }])
+  })
+
+  it('closes the connection that listens once nobody has listened for 10 s', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const processes = await openProcesses(2, readNumber)
+    const calls = processes.map((getBook) => getBook(1))
+    await untilWaiting(1)
+    gate.open()
+    await Promise.all(calls)
+    const disconnect = vi.spyOn(Redis.prototype, 'disconnect')
+    vi.advanceTimersByTime(9_999)
+    expect(disconnect).not.toHaveBeenCalled()
+    expect(await client.client('LIST')).toMatch(/cmd=(un)?subscribe/)
+    vi.advanceTimersByTime(1)
+    expect(disconnect).toHaveBeenCalledTimes(1)
+    disconnect.mockRestore()
+    await eventually(async () => expect(await client.client('LIST')).not.toMatch(/cmd=(un)?subscribe/))
   })
 
   it('closes the connection that listens when the client is closed', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { request as nodeRequest } from 'node:http'
 import { eventually } from '@outrider/test-kit'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CacheViewOptions } from '../src/http/index.ts'
 import { invalidate, type CacheBackend } from '../src/index.ts'
 import { describeEachBackend } from './each-backend.ts'
@@ -158,6 +158,23 @@ function cachedViews(serve: Serve, createBackend: () => CacheBackend): void {
     expect(seen).toEqual([undefined, undefined])
   })
 
+  it.each([
+    ['content-type', ['text/plain', 'application/json']],
+    ['content-language', ['de', 'en']],
+    ['content-encoding', ['x-one', 'x-two']],
+  ])('has another ETag for the same body with another %s', async (name, values) => {
+    const url = await start(
+      ({ header }) => ({ headers: { [name]: String(header('x-wanted')) }, body: 'same' }),
+      { vary: ['x-wanted'] },
+    )
+    const ask = (wanted: string | undefined, condition = '""'): Promise<Response> =>
+      fetch(url, { headers: { 'x-wanted': String(wanted), 'if-none-match': condition } })
+    const etag = String((await ask(values[0])).headers.get('etag'))
+    expect((await ask(values[0], etag)).status).toBe(304)
+    const other = await ask(values[1], etag)
+    expect([other.status, other.headers.get('etag')]).toEqual([200, expect.not.stringContaining(etag)])
+  })
+
   it('answers If-Modified-Since where the response has a Last-Modified', async () => {
     const modified = 'Tue, 02 Jan 2024 00:00:00 GMT'
     const url = await start(() => ({ headers: { 'last-modified': modified }, body: 'body' }))
@@ -264,6 +281,7 @@ function cachedViews(serve: Serve, createBackend: () => CacheBackend): void {
       ['says private', { headers: { 'cache-control': 'private' } }],
       ['names private headers', { headers: { 'cache-control': 'private="x-user", max-age=60' } }],
       ['varies by everything', { headers: { vary: 'Accept, *' } }],
+      ['announces a trailer', { headers: { trailer: 'x-checksum' }, body: ['much ', 'text'] }],
       ['is longer than maxBodyBytes', { body: large }],
       ['is a stream longer than maxBodyBytes', { body: [large.slice(0, 900), large.slice(900)] }],
       ['is not found', { status: 404 }],
@@ -395,6 +413,33 @@ function cachedViews(serve: Serve, createBackend: () => CacheBackend): void {
     expect(await (await fetch(url, { headers: { 'accept-language': 'de', accept: 'c/d' } })).text()).toBe(
       'de c/d',
     )
+  })
+
+  it.each([
+    [20, [null, 'MISS', 'HIT']],
+    [21, [null, null, null]],
+  ])('when responses vary by %i headers has X-Cache %j', async (count, expected) => {
+    const vary = Array.from({ length: count }, (_, index) => `x-${index}`).join()
+    const url = await start(() => ({ headers: { vary }, body: 'body' }))
+    const seen: (string | null)[] = []
+    for (let i = 0; i < 3; i++) seen.push(xCache(await fetch(url)))
+    expect(seen).toEqual(expected)
+  })
+
+  it('gives no age below 0 where the clock that stored a response is ahead', async () => {
+    const url = await start(() => ({ body: 'body' }), { clientTtl: '1m' })
+    await fetch(url)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
+    try {
+      const { headers } = await fetch(url)
+      expect(['x-cache', 'age', 'cache-control'].map((name) => headers.get(name))).toEqual([
+        'HIT',
+        '0',
+        'max-age=60',
+      ])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('keeps apart the headers that the options name', async () => {

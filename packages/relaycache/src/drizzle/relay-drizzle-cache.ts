@@ -8,6 +8,7 @@ import { hasMark, setMarks } from './marks.ts'
 import { Names, tablesOf, tagsOf } from './names.ts'
 import { resolveOptions, type RelayDrizzleCacheOptions, type ResolvedOptions } from './options.ts'
 import { withoutDriver } from './response.ts'
+import { Writes } from './writes.ts'
 
 const MAX_TTL_MS = 365 * 86_400_000
 
@@ -38,7 +39,7 @@ export class RelayDrizzleCache extends Cache {
   readonly #names: Names
   /** Drizzle gives `put` nothing that says which `get` it belongs to. */
   readonly #readings = new AsyncLocalStorage<Reading>()
-  readonly #writes = new AsyncLocalStorage<Set<string>>()
+  readonly #writes = new Writes()
   /** What two queries captured together is stored once: a backend takes it back with the first one. */
   readonly #stored = new WeakSet<Capture>()
   /** A query that fails has no `put`. */
@@ -57,7 +58,7 @@ export class RelayDrizzleCache extends Cache {
   /**
    * Runs what writes, such as a transaction, and then takes the queries of all tables that it wrote out of the cache,
    * also when it failed. Once this resolved, nobody is given a result from before. Queries within `run` do not use the
-   * cache.
+   * cache. `run` must wait for all that it sends: what it started counts as outside once it has ended.
    *
    * @throws {InvalidationUnconfirmedError} when the change is made, but the backend did not confirm, and there is no
    * `onUnconfirmed`
@@ -68,11 +69,10 @@ export class RelayDrizzleCache extends Cache {
    * }))
    */
   async write<T>(run: () => PromiseLike<T> | T): Promise<T> {
-    const outer = this.#writes.getStore()
     const tags = new Set<string>()
     let result: T
     try {
-      result = await this.#writes.run(tags, async () => run())
+      result = await this.#writes.collect(tags, run)
     } catch (error) {
       // Nobody knows whether it was committed. What is not confirmed now is sent again in the background.
       await this.#options
@@ -80,8 +80,6 @@ export class RelayDrizzleCache extends Cache {
         .invalidateTags([...tags])
         .catch(() => undefined)
       throw error
-    } finally {
-      for (const tag of tags) outer?.add(tag)
     }
     await this.#reported(() => this.#options.backend().invalidateTags([...tags]))
     return result
@@ -97,7 +95,7 @@ export class RelayDrizzleCache extends Cache {
     const key = this.#names.key(hashOrTag, isTag)
     const reading: Reading = { key, backend: this.#options.backend(), capture: undefined }
     this.#readings.enterWith(reading)
-    if (this.#writes.getStore() || this.#options.bypass?.()) return Promise.resolve(undefined)
+    if (this.#writes.tags || this.#options.bypass?.()) return Promise.resolve(undefined)
     const own = isTag ? [this.#names.tag('tag', hashOrTag)] : []
     return this.#find(reading, isAutoInvalidate ? tables : [], own)
   }
@@ -132,9 +130,9 @@ export class RelayDrizzleCache extends Cache {
       ...tables.map((table) => this.#names.tag('table', table)),
       ...tagsOf(mutation).map((tag) => this.#names.tag('tag', tag)),
     ]
-    const write = this.#writes.getStore()
-    if (write) {
-      for (const tag of tags) write.add(tag)
+    const written = this.#writes.tags
+    if (written) {
+      for (const tag of tags) written.add(tag)
       return
     }
     const marks = tables.map((table) => this.#names.mark(table))

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import { headerOf } from '../http/node-request.ts'
+import { headerOf, isOver } from '../http/node-request.ts'
 import { render } from '../http/render.ts'
 import type { CacheViewOptions } from '../http/view-options.ts'
 import { View } from '../http/view.ts'
@@ -37,6 +37,7 @@ export function cacheView<P = Record<string, string | string[]>>(
       args: [request],
       url: request.originalUrl,
       header,
+      isOver: () => isOver(request, response),
       run: (check) => {
         recording = new Recording(response, {
           check,
@@ -49,7 +50,7 @@ export function cacheView<P = Record<string, string | string[]>>(
       },
     })
     const answer = await answered
-    if (recording) return
+    if (recording || isOver(request, response)) return
     if (!answer) {
       next()
       return

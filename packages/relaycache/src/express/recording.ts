@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { Lead } from '../http/lead.ts'
-import { askForEverything, headersOf, text } from '../http/node-request.ts'
+import { askForEverything, headersOf, onceOver, text } from '../http/node-request.ts'
 import type { Refusal } from '../http/not-stored.ts'
 import type { Rendered } from '../http/render.ts'
 import { storedResponse, type HeaderValue, type StoredResponse } from '../http/stored-response.ts'
@@ -41,7 +41,11 @@ export class Recording {
     this.#restoreRequest = askForEverything(response.req)
     this.#write = response.write.bind(response) as (...args: WriteArgs) => boolean
     this.#intercept()
-    response.once('close', () => this.#open(this.#size > 0 ? 'failed' : 'abandoned'))
+    onceOver(response.req, response, () => {
+      // A handler that fails half-way ends like this too.
+      if (this.#size > 0) this.#open('failed')
+      else this.lead.abandon()
+    })
   }
 
   #intercept(): void {

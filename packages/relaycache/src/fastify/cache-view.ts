@@ -1,6 +1,6 @@
 import type { FastifyRequest, RouteGenericInterface } from 'fastify'
 import { Lead } from '../http/lead.ts'
-import { askForEverything, headerOf, headersOf, text } from '../http/node-request.ts'
+import { askForEverything, headerOf, headersOf, isOver, onceOver, text } from '../http/node-request.ts'
 import { render, type Rendered } from '../http/render.ts'
 import type { HeaderOf } from '../http/request-key.ts'
 import { storedResponse, type HeaderValue } from '../http/stored-response.ts'
@@ -79,17 +79,19 @@ function createHooks<G extends RouteGenericInterface>(view: View<[request: Fasti
       return
     }
     let leads = false
+    const isReplyOver = (): boolean => reply.sent || isOver(request.raw, reply.raw)
     const answered = view.answer({
       args: [request as FastifyRequest<G>],
       url: request.originalUrl,
       header,
+      isOver: isReplyOver,
       run: (check) => {
         leads = true
         const lead = new Lead()
         const before = new Map(headersOf(reply.getHeaders()))
         const restore = askForEverything(request.raw)
         leading.set(request, { lead, check, header, before, restore, settled: () => answered })
-        watch(reply, lead)
+        watch(request, reply, lead)
         done()
         return lead.response
       },
@@ -102,7 +104,7 @@ function createHooks<G extends RouteGenericInterface>(view: View<[request: Fasti
         done(error as Error)
         return
       }
-      if (leads) return
+      if (leads || isReplyOver()) return
       if (answer) sendAnswer(reply, answer, { method, rendered: render(answer, header, view.options) })
       else done()
     }
@@ -140,8 +142,11 @@ function createHooks<G extends RouteGenericInterface>(view: View<[request: Fasti
 }
 
 /** Nobody waits for a response that does not come by the way of the hooks. */
-function watch(reply: ViewReply, lead: Lead): void {
-  reply.raw.once('close', () => lead.refuse('abandoned'))
+function watch(request: ViewRequest, reply: ViewReply, lead: Lead): void {
+  onceOver(request.raw, reply.raw, () => {
+    if (reply.raw.writableEnded) lead.refuse('private')
+    else lead.abandon()
+  })
   const hijack = reply.hijack.bind(reply)
   reply.hijack = () => {
     lead.refuse('private')

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { NodeResponse } from '../http/node-request.ts'
 
 /** What is used of a Fastify request, whatever its type parameters. */
 export interface ViewRequest {
@@ -8,7 +9,9 @@ export interface ViewRequest {
 
 /** What is used of a Fastify reply, whatever its type parameters. */
 export interface ViewReply {
-  readonly raw: { once(event: 'close', listener: () => void): unknown }
+  readonly raw: NodeResponse
+  /** Whether someone has answered, or has taken the reply over. */
+  readonly sent: boolean
   readonly statusCode: number
   code(status: number): unknown
   getHeader(name: string): number | string | string[] | undefined

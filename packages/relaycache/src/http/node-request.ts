@@ -25,6 +25,28 @@ export function askForEverything(request: IncomingMessage): () => void {
   }
 }
 
+/** What is used of a response of Node, whether of HTTP/1 or HTTP/2. */
+export interface NodeResponse {
+  readonly writableEnded: boolean
+  /** Responses of HTTP/2 do not have it. */
+  readonly destroyed?: boolean
+  once(event: 'close', listener: () => void): unknown
+}
+
+/** Whether nobody waits for a response any more: it is complete, or the client has left. */
+export function isOver({ socket }: IncomingMessage, response: NodeResponse): boolean {
+  return response.writableEnded || response.destroyed === true || socket.destroyed
+}
+
+/** Calls back when a response that is not over becomes so; perhaps more than once. */
+export function onceOver(request: IncomingMessage, response: NodeResponse, callback: () => void): void {
+  response.once('close', callback)
+  // A response that waits behind others on its connection does not hear of the end of that.
+  request.once('close', () => {
+    if (request.socket.destroyed) callback()
+  })
+}
+
 /** The headers of a response that is being made, as they would be sent. */
 export function headersOf(given: Readonly<Record<string, unknown>>): Header[] {
   return Object.entries(given)

@@ -13,7 +13,7 @@ export interface StoredResponse {
   /** Headers that were set before the handler ran, and which it removed. */
   readonly removed: readonly string[]
   readonly body: Uint8Array
-  /** Strong: the SHA-256 of the body. */
+  /** Strong: the SHA-256 of the body and of {@link REPRESENTATION}. */
   readonly etag: string
   readonly storedAtMs: number
 }
@@ -41,6 +41,9 @@ const NOT_STORED = new Set([
   'x-cache',
 ])
 
+/** Headers that tell one representation from another of the same bytes (RFC 9110, 8.8.1). */
+const REPRESENTATION = ['content-type', 'content-encoding', 'content-language'] as const
+
 /** The form in which a response is stored. `before` are the headers that were there before the handler ran. */
 export function storedResponse(
   headers: Iterable<Header>,
@@ -53,7 +56,7 @@ export function storedResponse(
     headers: [...after].filter(([name, value]) => !NOT_STORED.has(name) && !isSame(value, before.get(name))),
     removed: [...before.keys()].filter((name) => !NOT_STORED.has(name) && !after.has(name)),
     body,
-    etag: `"${createHash('sha256').update(body).digest('base64url')}"`,
+    etag: etagOf(after, body),
     storedAtMs: Date.now(),
   }
 }
@@ -77,6 +80,11 @@ export function isPrivate({ header }: ResponseHead): boolean {
 export function listed(value: string | undefined): string[] {
   const members = (value ?? '').split(',').map((member) => member.trim().toLowerCase())
   return members.filter((member) => member !== '')
+}
+
+function etagOf(headers: ReadonlyMap<string, HeaderValue>, body: Uint8Array): string {
+  const representation = JSON.stringify(REPRESENTATION.map((name) => headers.get(name)))
+  return `"${createHash('sha256').update(representation).update(body).digest('base64url')}"`
 }
 
 function isSame(a: HeaderValue, b: HeaderValue | undefined): boolean {

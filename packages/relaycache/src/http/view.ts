@@ -22,6 +22,8 @@ export interface Visit<A extends readonly unknown[]> {
   /** Path and query. */
   readonly url: string
   readonly header: HeaderOf
+  /** Whether nobody waits for the response any more. The handler does not run then: its end might go unnoticed. */
+  readonly isOver?: () => boolean
   /**
    * Runs the handler, on behalf of everyone with the same key. Rejects with {@link NotStored} when the response is
    * only for the caller, which then sends it itself.
@@ -75,20 +77,21 @@ export class View<A extends readonly unknown[]> {
 
   /**
    * The cached response, or that of a run of the handler: by this request or by another one that it may join.
-   * `undefined`: the response of this request is for nobody else. If its handler did not run, it must run now.
+   * `undefined`: the response of this request is for nobody else. If its handler did not run, it must run now,
+   * unless the visit is over.
    *
    * @throws what `keyFunc` and `tags` throw
    */
   async answer(visit: Visit<A>): Promise<Answer | undefined> {
     const base = this.#baseKey(visit)
-    for (;;) {
+    while (!visit.isOver?.()) {
       const names = this.#vary
       const key = variantKey(base, names, visit.header)
       if (this.#private.has(key)) return undefined
       let leads = false
       let isAnswered = false
       const run = async (): Promise<StoredResponse> => {
-        if (isAnswered) throw new NotStored('abandoned')
+        if (isAnswered || visit.isOver?.()) throw new NotStored('abandoned')
         leads = true
         return visit.run((head) => this.#check(head, names))
       }
@@ -109,6 +112,7 @@ export class View<A extends readonly unknown[]> {
         if (leads || error.refusal === 'private' || error.refusal === 'failed') return undefined
       }
     }
+    return undefined
   }
 
   #baseKey({ args, url }: Visit<A>): string {

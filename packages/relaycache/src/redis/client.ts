@@ -83,23 +83,29 @@ function readsFromReplicas(expected: string): TypeError {
   return new TypeError(`Expected ${expected}: a replica may still hold what was invalidated`)
 }
 
-const becomingReady = new WeakMap<RedisClient, Promise<void>>()
+const waiting = new WeakMap<RedisClient, Set<() => void>>()
 
-/** Resolves once commands can be sent; at once (`undefined`) when they can be now. Listens once, however often asked. */
-export function whenReady(client: RedisClient): Promise<void> | undefined {
-  if (client.status === 'ready') return undefined
+/**
+ * Calls `then` once commands can be sent again. Gives the function that ends the wait, after which nothing is left of it.
+ * Listens once, however often asked.
+ *
+ * @throws {Error} when the client was closed
+ */
+export function onceReady(client: RedisClient, then: () => void): () => void {
   if (client.status === 'end') throw new Error('The Redis client is closed')
-  let ready = becomingReady.get(client)
-  if (!ready) {
-    ready = new Promise((resolve) => {
-      client.once('ready', () => {
-        becomingReady.delete(client)
-        resolve()
-      })
-    })
-    becomingReady.set(client, ready)
-    // A lazy client connects at its first command; a failure shows as a missed deadline.
-    if (client.status === 'wait') client.connect().catch(() => undefined)
-  }
-  return ready
+  const callers = waiting.get(client) ?? waitFor(client)
+  callers.add(then)
+  return () => callers.delete(then)
+}
+
+function waitFor(client: RedisClient): Set<() => void> {
+  const callers = new Set<() => void>()
+  waiting.set(client, callers)
+  client.once('ready', () => {
+    waiting.delete(client)
+    for (const then of callers) then()
+  })
+  // A lazy client connects at its first command; a failure shows as a missed deadline.
+  if (client.status === 'wait') client.connect().catch(() => undefined)
+  return callers
 }

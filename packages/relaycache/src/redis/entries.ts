@@ -7,7 +7,7 @@ import type { KeyReader } from './key-reader.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Lock } from './lock.ts'
 import type { Held, LocalValues, Moment } from './local-values.ts'
-import type { Missed, Seen } from './lookups.ts'
+import type { Missed } from './lookups.ts'
 import type { Removals } from './removals.ts'
 import { storeAndEndLock, storeValue, type StoredValue, type ValueKeys } from './scripts.ts'
 import { Tokens, type Dependency } from './tokens.ts'
@@ -33,7 +33,7 @@ export interface RedisCapture extends Capture {
 
 /** What is asked of a capture. */
 export interface Demand {
-  /** How long the value may live. */
+  /** How long the value may live, or an error in its place. */
   readonly ttlMs: number
   /** Whether more tags follow from the value. */
   readonly openTags: boolean
@@ -82,7 +82,7 @@ export class Entries {
 
   /**
    * The tokens for a computation. Without `missed` the key gets a new token, so that older computations cannot store. A
-   * stale value stays where it is; the token goes with it at the end of its grace.
+   * stale value stays where it is until the end of its grace.
    */
   capture(
     key: string,
@@ -91,7 +91,7 @@ export class Entries {
     missed?: Missed,
   ): Promise<RedisCapture> {
     const seen = missed?.seen
-    const valueKeys = this.#valueKeys(key, seen)
+    const valueKeys = this.#valueKeys(key, missed)
     const since = missed ? missed.since : this.#local?.moment(valueKeys[0])
     const names = [this.#keys.namespace, ...this.#keys.tags(tags)]
     const anyName = openTags ? this.#keys.anyTag : undefined
@@ -123,6 +123,8 @@ export class Entries {
     const tagged = resultTags ? await this.#tagged(capture, resultTags, lifeMs) : capture
     if (!tagged) return undefined
     const { tags, dependencies } = tagged
+    const short = this.#tokens.shorterThan(lifeMs, dependencies)
+    if (short.length > 0) await this.#gate.run('capture', () => this.#tokens.prolong(lifeMs, short))
     this.#removals.check([valueKeys[0], ...dependencies.map(({ name }) => name)])
     if (this.#tokens.areOutdated(dependencies)) return undefined
     const stamp = newStamp(lifeMs, timing && { freshMs: ttlMs, computeMs: timing.computeMs })
@@ -191,15 +193,16 @@ export class Entries {
   }
 
   /** With one key where that is enough: while a slot of a Cluster moves, a command with two may have to wait. */
-  #valueKeys(key: string, seen: Seen | undefined): ValueKeys {
+  #valueKeys(key: string, missed: Missed | undefined): ValueKeys {
     const name = this.#keys.value(key)
-    return seen?.[0] ? [name] : [name, this.#keys.renewed(name)]
+    return missed?.seen[0] && !missed.stale ? [name] : [name, this.#keys.renewed(name)]
   }
 
   #valueToken(valueKeys: ValueKeys, ttlMs: number, missed: Missed | undefined): Promise<string> {
     if (!missed) return this.#tokens.renewValue(valueKeys, ttlMs)
     const [blob] = missed.seen
-    return this.#tokens.ofValue(valueKeys, ttlMs, blob && !missed.stale ? preambleIn(blob) : NOTHING)
+    const preamble = blob ? preambleIn(blob) : NOTHING
+    return this.#tokens.ofValue(valueKeys, ttlMs, { preamble, isStale: missed.stale !== undefined })
   }
 }
 

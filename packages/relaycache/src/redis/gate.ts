@@ -3,7 +3,7 @@ import type { BreakerState } from '../breaker-state.ts'
 import { channelOf } from '../diagnostics.ts'
 import { BackendError, DeadlineExceededError, isRelayCacheError } from '../errors.ts'
 import type { OnError } from '../reporter.ts'
-import { whenReady, type RedisClient } from './client.ts'
+import { onceReady, type RedisClient } from './client.ts'
 
 /** How long the breaker stays open before it tries again. */
 const COOLDOWN_MS = 1000
@@ -66,7 +66,7 @@ export class Gate {
   async insist<T>(operation: string, deadlineMs: number, send: () => Promise<T>): Promise<T> {
     const { client, counters } = this.#options
     try {
-      return await within(operation, deadlineMs, () => sendWhenReady(client, send))
+      return await within(operation, deadlineMs, { client, send })
     } catch (cause) {
       counters.errors += 1
       if (!isReply(cause)) this.#open()
@@ -101,30 +101,38 @@ export class Gate {
   }
 }
 
-async function sendWhenReady<T>(client: RedisClient, send: () => Promise<T>): Promise<T> {
-  const ready = whenReady(client)
-  if (ready) await ready
-  return send()
-}
-
 /** An error that Redis answered with, as opposed to no answer. */
 export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'
 }
 
 /**
- * The result of `start`, or a rejection when it takes too long. When the time is over the event loop gets one more
- * turn first: after a blocked loop the reply is already there, and only has not been read yet.
+ * The result of `send`, which is called once commands can be sent, or a rejection when that takes too long. Nothing is sent
+ * after that. When the time is over the event loop gets one more turn first: after a blocked loop the reply is already
+ * there, and only has not been read yet.
  */
-function within<T>(operation: string, deadlineMs: number, start: () => Promise<T>): Promise<T> {
+function within<T>(
+  operation: string,
+  deadlineMs: number,
+  { client, send }: { client: RedisClient; send: () => Promise<T> },
+): Promise<T> {
   return new Promise((resolve, reject) => {
+    const start = async (): Promise<void> => {
+      try {
+        resolve(await send())
+      } catch (error) {
+        reject(error)
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+    const giveUp = client.status === 'ready' ? undefined : onceReady(client, () => void start())
     const timer = setTimeout(() => {
+      giveUp?.()
       setImmediate(() => {
         reject(new DeadlineExceededError(operation, deadlineMs))
       })
     }, deadlineMs)
-    start()
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer))
+    if (!giveUp) void start()
   })
 }

@@ -1,9 +1,17 @@
 import type { RedisClient } from './client.ts'
 import type { Gate } from './gate.ts'
-import { endLock, keepLock, type LockKey } from './scripts.ts'
+import { keepLock, type LockKey } from './scripts.ts'
+import type { Unlocks } from './unlocks.ts'
 
 /** A lock is renewed at least this often, so that no timer is too long. */
 const MAX_RENEWAL_MS = 60_000
+
+interface LockOptions {
+  readonly client: RedisClient
+  readonly gate: Gate
+  readonly unlocks: Unlocks
+  readonly ttlMs: number
+}
 
 /**
  * A lock that this process holds while it computes a value. A watchdog renews it, so that it outlasts its ttl only as
@@ -13,13 +21,15 @@ export class Lock {
   readonly key: LockKey
   readonly #client: RedisClient
   readonly #gate: Gate
+  readonly #unlocks: Unlocks
   readonly #ttlMs: number
   #timer: NodeJS.Timeout | undefined
 
-  constructor(key: LockKey, { client, gate, ttlMs }: { client: RedisClient; gate: Gate; ttlMs: number }) {
+  constructor(key: LockKey, { client, gate, unlocks, ttlMs }: LockOptions) {
     this.key = key
     this.#client = client
     this.#gate = gate
+    this.#unlocks = unlocks
     this.#ttlMs = ttlMs
     this.#renewLater()
   }
@@ -34,8 +44,7 @@ export class Lock {
   end(): void {
     if (!this.#timer) return
     this.ended()
-    // If that fails, the lock expires.
-    this.#gate.run('unlock', () => endLock(this.#client, this.key)).catch(() => undefined)
+    this.#unlocks.end(this.key)
   }
 
   #renewLater(): void {

@@ -6,8 +6,8 @@ import type { KeySpace } from './key-space.ts'
 import type { Replicas } from './replicas.ts'
 import { removeKeys, softenTag, type Told } from './scripts.ts'
 
-/** More unconfirmed keys than this are given up for the one key on which every entry depends. */
-const MAX_UNCONFIRMED = 10_000
+/** So many unconfirmed keys are deleted by one command, which must keep within the deadline. */
+const MAX_AT_ONCE = 5000
 
 const RETRY_MS = 1000
 
@@ -33,7 +33,10 @@ export class Removals {
   readonly #replicas: Replicas
   readonly #announcements: Announcements
   readonly #forget: RemovalsOptions['forget']
-  /** Each unconfirmed key with the number of its latest failure. */
+  /**
+   * Each unconfirmed key with the number of its latest failure. There is no bound: a key that is forgotten leaves others
+   * with what it was to invalidate, and no other key stands for those of tags, which caches of other prefixes share.
+   */
   readonly #unconfirmed = new Map<string, number>()
   #failures = 0
   #retrying = false
@@ -126,20 +129,17 @@ export class Removals {
     this.#failures += 1
     for (const name of names) this.#unconfirmed.set(name, this.#failures)
     this.#retryLater()
-    if (this.#unconfirmed.size <= MAX_UNCONFIRMED) return
-    this.#unconfirmed.clear()
-    this.#unconfirmed.set(this.#keys.namespace, this.#failures)
   }
 
   async #retry(): Promise<void> {
     this.#retrying = true
-    try {
-      await this.remove('invalidateTags', [...this.#unconfirmed.keys()])
-    } catch {
-      // Still unconfirmed.
-    } finally {
-      this.#retrying = false
+    const names = [...this.#unconfirmed.keys()]
+    for (let first = 0; first < names.length && this.#gate.admits(); first += MAX_AT_ONCE) {
+      const some = names.slice(first, first + MAX_AT_ONCE)
+      // What fails stays unconfirmed. No tag may be deleted before the key that every invalidation of tags deletes.
+      await this.remove('invalidateTags', [...new Set([this.#keys.anyTag, ...some])]).catch(() => undefined)
     }
+    this.#retrying = false
   }
 
   #retryLater(): void {

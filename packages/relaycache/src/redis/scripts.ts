@@ -57,30 +57,41 @@ if token then redis.call('SET', KEYS[1], token .. newToken(), 'KEEPTTL') end
 return tell(ARGV[2], ARGV[3])`
 
 /**
- * The token of a value that is about to be computed. What the key holds besides goes if it is what the caller found
- * to be dead (ARGV[3]): it must not take the token along when it expires.
+ * Gives a value another token, so that computations which hold the old one cannot store. The value stays until its
+ * own ttl is over. That may be sooner than the computation ends, so the token is kept beside it as well. It is never one
+ * from before: while the two keys of a value are deleted one after the other, it could bring that back to life.
  */
-const OPEN_VALUE = `${PRELUDE}
+const RENEW = `${PRELUDE}
+local function renew()
+  local token = newToken()
+  if tokenOf(KEYS[1]) then redis.call('SETRANGE', KEYS[1], 0, token) end
+  redis.call('SET', KEYS[2], token, 'PX', ARGV[2])
+  return token
+end`
+
+const RENEW_VALUE = `${RENEW}
+return renew()`
+
+/**
+ * The token of a value that is about to be computed. It must not go with what the key was found to hold (ARGV[3]) when that
+ * expires: if that is of no use any more it goes at once; if it is stale (ARGV[4]) it stays, and the token is kept beside it.
+ */
+const OPEN_VALUE = `${RENEW}
 local held = tokenOf(KEYS[1])
 local life = tonumber(ARGV[2])
 if held then
   local size = #ARGV[3]
-  local dead = size > 0 and redis.call('GETRANGE', KEYS[1], ${TOKEN_LENGTH}, ${TOKEN_LENGTH - 1} + size) == ARGV[3]
-  if not dead and redis.call('STRLEN', KEYS[1]) > ${TOKEN_LENGTH} then return held end
+  local same = size > 0 and redis.call('GETRANGE', KEYS[1], ${TOKEN_LENGTH}, ${TOKEN_LENGTH - 1} + size) == ARGV[3]
+  if same and ARGV[4] == '1' then
+    if tokenOf(KEYS[2]) ~= held then return renew() end
+    if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
+    return held
+  end
+  if not same and redis.call('STRLEN', KEYS[1]) > ${TOKEN_LENGTH} then return held end
   life = math.max(life, redis.call('PTTL', KEYS[1]))
 end
 local token = held or tokenOf(KEYS[2]) or newToken()
 redis.call('SET', KEYS[1], token, 'PX', life)
-return token`
-
-/**
- * Gives a value another token, so that computations which hold the old one cannot store. The value stays until its
- * own ttl is over. That may be sooner than the computation ends, so the token is kept beside it as well.
- */
-const RENEW_VALUE = `${PRELUDE}
-local token = newToken()
-if tokenOf(KEYS[1]) then redis.call('SETRANGE', KEYS[1], 0, token) end
-redis.call('SET', KEYS[2], token, 'PX', ARGV[2])
 return token`
 
 /**
@@ -173,13 +184,23 @@ export async function softenTag(
   return reasonIn(await client.eval(SOFTEN_TAG, 1, key, random(), channel, message))
 }
 
-/** The current token of a value key; lives at least `lifeMs`, unless the key holds a value that is not the dead one. */
+/** What a value key was found to hold in place of a fresh value. */
+export interface FoundValue {
+  /** The preamble of a value; empty for none. */
+  readonly preamble: Buffer
+  /** Whether that may still be served. Both {@link ValueKeys} are needed then. */
+  readonly isStale: boolean
+}
+
+/** The current token of a value key; lives at least `lifeMs`, unless the key holds another value by now. */
 export async function openValue(
   client: RedisClient,
   keys: ValueKeys,
-  { lifeMs, dead }: { lifeMs: number; dead: Buffer },
+  lifeMs: number,
+  { preamble, isStale }: FoundValue,
 ): Promise<string> {
-  return String(await client.eval(OPEN_VALUE, keys.length, ...keys, random(), lifeMs, dead))
+  const args = [random(), lifeMs, preamble, isStale ? '1' : '']
+  return String(await client.eval(OPEN_VALUE, keys.length, ...keys, ...args))
 }
 
 /** A new token in place of the current one; lives `lifeMs`. */

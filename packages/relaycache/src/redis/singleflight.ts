@@ -5,8 +5,9 @@ import type { RedisCapture } from './entries.ts'
 import { STAMP_RANGE } from './entry.ts'
 import type { Gate } from './gate.ts'
 import { Lock } from './lock.ts'
-import { takeLock, type Taken } from './scripts.ts'
+import { takeLock, type LockKey, type Taken } from './scripts.ts'
 import { subscriberOf } from './subscriber.ts'
+import { Unlocks } from './unlocks.ts'
 
 /** How long a waiter sleeps at first before it looks for itself, in case that a message was lost; then ever longer. */
 const MIN_POLL_MS = 100
@@ -35,10 +36,12 @@ interface LeadOptions {
 export class Singleflight {
   readonly #client: RedisClient
   readonly #gate: Gate
+  readonly #unlocks: Unlocks
 
   constructor(client: RedisClient, gate: Gate) {
     this.#client = client
     this.#gate = gate
+    this.#unlocks = new Unlocks(client)
   }
 
   /**
@@ -58,7 +61,8 @@ export class Singleflight {
         const key = { name: lockName(capture), secret: randomBytes(12).toString('base64url') }
         const taken = await this.#take(key, capture, lockTtlMs)
         if (taken === 'taken') {
-          const lock = new Lock(key, { client: this.#client, gate: this.#gate, ttlMs: lockTtlMs })
+          const parts = { client: this.#client, gate: this.#gate, unlocks: this.#unlocks }
+          const lock = new Lock(key, { ...parts, ttlMs: lockTtlMs })
           return { hit: false, capture: { ...capture, lock } }
         }
         if (taken !== 'stored') {
@@ -83,13 +87,23 @@ export class Singleflight {
     }
   }
 
-  #take(
-    key: { name: string; secret: string },
+  async #take(
+    key: LockKey,
     { valueKeys: [valueKey], token, seenStamp = '' }: RedisCapture,
     ttlMs: number,
   ): Promise<Taken> {
     const wanted = { valueKey, token, seenStamp, stampRange: STAMP_RANGE, ttlMs }
-    return this.#gate.run('lock', () => takeLock(this.#client, key, wanted))
+    let isSent = false
+    try {
+      return await this.#gate.run('lock', () => {
+        isSent = true
+        return takeLock(this.#client, key, wanted)
+      })
+    } catch (error) {
+      // It may be taken all the same, now or when the client sends it again.
+      if (isSent) this.#unlocks.end(key)
+      throw error
+    }
   }
 }
 

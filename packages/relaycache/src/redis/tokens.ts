@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { RedisClient } from './client.ts'
-import { openTag, openValue, renewValue, type ValueKeys } from './scripts.ts'
+import { openTag, openValue, renewValue, type FoundValue, type ValueKeys } from './scripts.ts'
 
-const MIN_TAG_LIFE_MS = 60_000
+/** When a computation begins, its tags live for at least so long, so that it can store whatever its ttl. */
+const MIN_TAG_LIFE_MS = 30_000
 const MIN_COMPUTATION_MS = 60_000
 const MAX_COMPUTATION_MS = 3_600_000
 
@@ -35,19 +36,30 @@ export class Tokens {
    * read, and saves a request where the key is known to live long enough.
    */
   async ofTag(key: string, seen: Buffer | null | undefined, ttlMs: number): Promise<string> {
-    const now = performance.now()
+    const lifeMs = Math.max(ttlMs, MIN_TAG_LIFE_MS)
     const known = this.#known.get(key)
-    if (known && known.token === seen?.toString('latin1') && known.until >= now + ttlMs) return known.token
-    const lifeMs = Math.max(MIN_TAG_LIFE_MS, 2 * ttlMs)
-    const token = await this.#once(`${lifeMs}:${key}`, () => openTag(this.#client, key, lifeMs))
-    this.#known.set(key, { token, until: now + lifeMs })
-    return token
+    if (known && known.token === seen?.toString('latin1') && outlives(known, lifeMs)) return known.token
+    return this.#openTag(key, lifeMs)
   }
 
-  /** The token of a value. `dead` is the preamble of what its key was found to hold in vain; may be empty. */
-  ofValue(keys: ValueKeys, ttlMs: number, dead: Buffer): Promise<string> {
+  /** Those that may expire before an entry stored now, as it can be after a long computation. */
+  shorterThan(ttlMs: number, dependencies: readonly Dependency[]): readonly Dependency[] {
+    return dependencies.filter(({ name, token }) => {
+      const known = this.#known.get(name)
+      return known?.token !== token || !outlives(known, ttlMs)
+    })
+  }
+
+  /** Lets keys of tags live at least as long as an entry stored now. Shows whether their tokens {@link areOutdated}. */
+  async prolong(ttlMs: number, dependencies: readonly Dependency[]): Promise<void> {
+    const lifeMs = Math.max(ttlMs, MIN_TAG_LIFE_MS)
+    await Promise.all(dependencies.map(({ name }) => this.#openTag(name, lifeMs)))
+  }
+
+  /** The token of a value, of which `found` is what its key was found to hold. */
+  ofValue(keys: ValueKeys, ttlMs: number, found: FoundValue): Promise<string> {
     const lifeMs = computationLife(ttlMs)
-    return this.#once(`${lifeMs}:${keys[0]}`, () => openValue(this.#client, keys, { lifeMs, dead }))
+    return this.#once(`${lifeMs}:${keys[0]}`, () => openValue(this.#client, keys, lifeMs, found))
   }
 
   /** A new token for a value: computations that hold the old one cannot store any more. */
@@ -63,6 +75,15 @@ export class Tokens {
     return dependencies.some(({ name, token }) => (this.#known.peek(name)?.token ?? token) !== token)
   }
 
+  /** For twice as long as need be, so that it is not needed again soon. */
+  async #openTag(key: string, neededMs: number): Promise<string> {
+    const lifeMs = 2 * neededMs
+    const until = performance.now() + lifeMs
+    const token = await this.#once(`${lifeMs}:${key}`, () => openTag(this.#client, key, lifeMs))
+    this.#known.set(key, { token, until })
+    return token
+  }
+
   #once(id: string, open: () => Promise<string>): Promise<string> {
     let token = this.#opening.get(id)
     if (!token) {
@@ -72,6 +93,10 @@ export class Tokens {
     }
     return token
   }
+}
+
+function outlives(known: Known, lifeMs: number): boolean {
+  return known.until >= performance.now() + lifeMs
 }
 
 /** How long a computation may reasonably take. */
