@@ -202,6 +202,39 @@ describeWith('redis', 'distributed singleflight', () => {
       expect(await locks()).toEqual([])
     })
 
+    it('does not take the lock of a value that was deleted after a look', async () => {
+      const [leader] = await openProcesses(1, readNumber)
+      const leading = leader?.(1)
+      await eventually(() => runs === 1)
+      const requested = latch()
+      const slow = latch()
+      let requests = 0
+      const late = new Proxy(await server.open(), {
+        get(target, property) {
+          const member: unknown = Reflect.get(target, property, target)
+          if (property !== 'eval') return typeof member === 'function' ? member.bind(target) : member
+          return async (...args: [script: string, keyCount: number]) => {
+            if (args[0].includes("'NX'")) requests += 1
+            if (requests === 2) {
+              requested.open()
+              await slow.opened
+            }
+            return target.eval(...args)
+          }
+        },
+      })
+      const waiting = openProcess(late, readNumber).getBook(1)
+      await requested.opened
+      const { getBook } = openProcess(client, readNumber)
+      await getBook.invalidate(1)
+      gate.open()
+      expect(await leading).toEqual({ run: 1 })
+      await eventually(async () => expect(await locks()).toEqual([]))
+      slow.open()
+      expect(await waiting).toEqual({ run: 2 })
+      expect(await getBook.peek(1)).toEqual({ hit: true, value: { run: 2 } })
+    })
+
     it.each(['a tag', 'the value', 'everything'])(
       'gives the processes that waited a value from after one of %s',
       async (what) => {
@@ -503,20 +536,22 @@ describeWith('redis', 'distributed singleflight in a Cluster', () => {
     const clients: Cluster[] = await Promise.all([connectCluster(nodes.nodes), connectCluster(nodes.nodes)])
     const gate = latch()
     const runs: number[] = []
-    const processes = clients.map(
-      (client) =>
-        openProcess(client, async (id) => {
-          runs.push(id)
-          await gate.opened
-          if (id < 5) throw new Error('failed')
-          return id
-        }).getBook,
-    )
+    const errors: RelayCacheError[] = []
+    const processes = clients.map((client) => {
+      const readId = async (id: number) => {
+        runs.push(id)
+        await gate.opened
+        if (id < 5) throw new Error('failed')
+        return id
+      }
+      return openProcess(client, readId, { onError: (error) => errors.push(error) }).getBook
+    })
     const calls = Array.from({ length: 20 }, (_, id) => processes.map((getBook) => getBook(id))).flat()
     const settled = Promise.allSettled(calls)
     await eventually(() => runs.length === 20)
     gate.open()
     expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(30)
+    expect(errors).toEqual([])
     expect(runs.filter((id) => id >= 5)).toHaveLength(15)
     expect(runs.filter((id) => id < 5)).toHaveLength(10)
     for (const client of clients) client.disconnect()

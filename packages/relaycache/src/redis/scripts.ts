@@ -113,14 +113,13 @@ if (tokenOf(KEYS[1]) or tokenOf(KEYS[2])) ~= ARGV[1] then return false end
 return store(KEYS[2])`
 
 /**
- * Takes a lock, or says why not: there is another value by now than the one that was seen, as its stamp tells; or for
- * how many milliseconds another one holds the lock. Whoever sends it twice gets it twice.
+ * Takes a lock, or says why not: the value has another token by now than the one that was seen, or is another one, as its
+ * stamp tells; or for how many milliseconds another one holds the lock. Whoever sends it twice gets it twice.
  */
 const TAKE_LOCK = `${PRELUDE}
-if tokenOf(KEYS[2]) == ARGV[3] then
-  local stamp = redis.call('GETRANGE', KEYS[2], ARGV[4], ARGV[5])
-  if stamp ~= '' and stamp ~= ARGV[6] then return 'stored' end
-end
+if tokenOf(KEYS[2]) ~= ARGV[3] then return 'changed' end
+local stamp = redis.call('GETRANGE', KEYS[2], ARGV[4], ARGV[5])
+if stamp ~= '' and stamp ~= ARGV[6] then return 'changed' end
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 'taken' end
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 'taken' end
 return redis.call('PTTL', KEYS[1])`
@@ -239,9 +238,9 @@ export async function storeAndEndLock(
 }
 
 /** What a request for a lock gave; a number is for how many more milliseconds another one holds it. */
-export type Taken = 'taken' | 'stored' | number
+export type Taken = 'taken' | 'changed' | number
 
-/** Takes a lock for the computation of a value, unless somebody holds it or has stored the value by now. */
+/** Takes a lock for the computation of a value, unless somebody holds it, or has stored or deleted the value by now. */
 export async function takeLock(
   client: RedisClient,
   { name, secret }: LockKey,
@@ -261,7 +260,7 @@ export async function takeLock(
 ): Promise<Taken> {
   const args = [secret, ttlMs, token, ...stampRange, seenStamp]
   const reply = String(await client.eval(TAKE_LOCK, 2, name, valueKey, ...args))
-  return reply === 'taken' || reply === 'stored' ? reply : Number(reply)
+  return reply === 'taken' || reply === 'changed' ? reply : Number(reply)
 }
 
 /** Whether the lock is still held. It is then held for `ttlMs` from now. */

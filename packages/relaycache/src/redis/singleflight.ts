@@ -65,7 +65,7 @@ export class Singleflight {
           const lock = new Lock(key, { ...parts, ttlMs: lockTtlMs })
           return { hit: false, capture: { ...capture, lock } }
         }
-        if (taken !== 'stored') {
+        if (taken !== 'changed') {
           if (heard !== key.name) {
             stopListening?.()
             heard = key.name
