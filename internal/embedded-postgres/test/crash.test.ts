@@ -1,7 +1,8 @@
 import { chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { startPostgres } from '../src/index.ts'
+import { isProcessAlive } from '../src/process.ts'
 import { freshDataDir, query, startInChild } from './setup.ts'
 
 describe('after a crash', () => {
@@ -22,6 +23,7 @@ describe('after a crash', () => {
       await query(server.url, `insert into rounds values (${round})`)
       const { pid } = server
       process.kill(pid, 'SIGKILL')
+      await vi.waitFor(() => expect(isProcessAlive(pid)).toBe(false)) // a busy system may take a moment
       server = await startPostgres({ dataDir })
       expect(server.adopted).toBe(false)
       expect(server.pid).not.toBe(pid)
