@@ -1,6 +1,12 @@
 import { setTimeout as work } from 'node:timers/promises'
-import { describeWith, startRedis, startRedisCluster } from '@outrider/test-kit'
-import { describe, expect, it } from 'vitest'
+import {
+  describeWith,
+  startRedis,
+  startRedisCluster,
+  type TestRedis,
+  type TestRedisCluster,
+} from '@outrider/test-kit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cache, InMemoryCache, invalidate, type CacheBackend } from '../src/index.ts'
 import { RedisCache, TieredCache, type RedisClient } from '../src/redis/index.ts'
 import { brokenVariants, variants, type Variant } from './fixtures/staleness-variants.ts'
@@ -204,6 +210,19 @@ describe('no read is older than an invalidation that resolved before it began', 
 describeWith('redis', 'with several processes, while keys are evicted at random', () => {
   const operations = Math.ceil(OPERATIONS_IN_PROCESSES / (2 * variants.length))
   const limits = { timeout: 60_000 + 2 * operations }
+  let redis: TestRedis
+  let cluster: TestRedisCluster
+  beforeAll(async () => {
+    ;[redis, cluster] = await Promise.all([startRedis(), startRedisCluster()])
+  })
+  afterAll(() => Promise.all([redis.stop(), cluster.stop()]))
+  beforeEach(async () => {
+    for (const { port } of [redis, ...cluster.nodes]) {
+      const client = await connect(port)
+      await client.flushall()
+      client.disconnect()
+    }
+  })
 
   async function count(trial: Omit<ProcessTrial, 'random'>) {
     const random = new Random()
@@ -229,12 +248,10 @@ describeWith('redis', 'with several processes, while keys are evicted at random'
   }
 
   it.for(variants)('$name serves nothing stale', limits, async (variant) => {
-    await using redis = await startRedis()
     await expectNoStaleReadIn(variant, { nodes: [redis], isCluster: false })
   })
 
   it.for(variants)('$name serves nothing stale in a Cluster', limits, async (variant) => {
-    await using cluster = await startRedisCluster()
     await expectNoStaleReadIn(variant, { nodes: cluster.nodes, isCluster: true })
   })
 
@@ -242,7 +259,6 @@ describeWith('redis', 'with several processes, while keys are evicted at random'
   const search = { operations: 200_000, stopWhenStale: true }
 
   it.for(brokenVariants)('$name is found out', { timeout: 400_000 }, async ({ name: variant }) => {
-    await using redis = await startRedis()
     const { counts, told } = await count({ variant, nodes: [redis], isCluster: false, ...search })
     expect(counts.stale, told).toBeGreaterThan(0)
   })
