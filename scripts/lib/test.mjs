@@ -9,7 +9,7 @@ export async function test(args, env = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'outrider-test-'))
   const report = join(folder, 'report.json')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const workers = `--maxWorkers=${availableParallelism() + 1}` // by default two less, but most tests wait for services
+  const workers = `--maxWorkers=${availableParallelism()}` // by default one less, but most tests wait for services
   const exitCode = await foreground([program, 'run', ...reporters, workers, ...args], env)
   const { passed, failed, skipped } = counts(report, exitCode)
   rmSync(folder, { recursive: true })
