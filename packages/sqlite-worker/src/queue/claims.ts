@@ -68,11 +68,13 @@ export class Claims {
 
   async #claim(sql: string, room: number): Promise<ClaimedJob[]> {
     const { rateLimit } = this.#options
-    const now = this.#store.now()
     if (!rateLimit) {
-      return claimedBy(await this.#store.write(sql, [now, ...this.#tasks, room]))
+      return claimedBy(await this.#store.write(sql, [this.#store.now(), ...this.#tasks, room]))
     }
     return this.#store.transaction(async (tx) => {
+      // Once nobody else writes: with a time from before that, the starts of others would count as of a clock set back.
+      await tx.execute(DROP_STARTS, [this.#store.id, -1])
+      const now = this.#store.now()
       void tx.execute(REDATE_STARTS, [now, this.#store.id, now])
       void tx.execute(DROP_STARTS, [this.#store.id, now - rateLimit.durationMs])
       const claimed = claimedBy(await run(tx, sql, [now, ...this.#tasks, room]))
